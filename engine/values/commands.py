@@ -52,7 +52,7 @@ class QueryOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Reconcile(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Ask the venue for open orders, own trades after `trade_id_from` and balances, in that order."""
+    """Ask for open orders, own trades after `trade_id_from` and balances, in that order."""
 
     market: str
     trade_id_from: int

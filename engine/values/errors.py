@@ -9,9 +9,9 @@ class Failure(StrEnum):
     TRANSIENT = "transient"
     """Did not happen and may be tried again later: rate limit, busy, connection never made."""
     REJECTED = "rejected"
-    """Did not happen and must not be tried unchanged: filter, balance, post-only would cross."""
+    """Did not happen, must not be tried unchanged: filter, balance, post-only would cross."""
     UNKNOWN = "unknown"
-    """May have happened: time-out, 5xx, connection lost after bytes left, a code not in our table."""
+    """May have happened: time-out, 5xx, connection lost after bytes left, unlisted code."""
     FATAL = "fatal"
     """This account or connection cannot go on: bad key, ban, permission."""
 

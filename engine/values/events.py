@@ -63,7 +63,7 @@ class BookLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class TopOfBook(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
-    """The venue's own best bid and ask: the second stream that tells a quiet book from a dead one."""
+    """The venue's own best bid and ask: tells a quiet book from a dead one."""
 
     market: str
     at_ns: Ns
@@ -225,7 +225,7 @@ class OrderAbsent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class QueryFailed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A QueryOrder, CancelAll or Reconcile got no usable answer (`client_id` is "" for the last two)."""
+    """A query, CancelAll or Reconcile got no usable answer (`client_id` "" for the last two)."""
 
     market: str
     client_id: str

@@ -69,5 +69,5 @@ def decimal_text(value: int, exponent: int) -> str:
 
 
 def away_from_market(side: Side, price_ticks: float) -> Tick:
-    """A model's price as a tick that is never better for the other side: floor a bid, ceil an ask."""
+    """A model price as a tick never better for the other side: floor a bid, ceil an ask."""
     return math.floor(price_ticks) if side is Side.BUY else math.ceil(price_ticks)
