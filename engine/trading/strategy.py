@@ -1,0 +1,139 @@
+"""All that a strategy author sees: a View comes in, a Ladder goes out.
+
+A strategy says what it wants to be true. It places nothing, awaits nothing and reads no clock; the
+risk gate decides what of its wish reaches the venue. `strategies/fixed.py` is the short example.
+"""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
+
+import msgspec
+
+from engine.signals.stance import Stance
+from engine.treasury.bands import Bands, Zone
+from engine.values.events import Grade, RatingLabel
+from engine.values.instrument import Instrument
+from engine.values.intents import Ladder, Level, Reason
+from engine.values.units import NS_PER_S, Lot, Ns, Side, Tick, away_from_market
+
+__all__ = [
+    "NS_PER_S",
+    "Bands",
+    "Grade",
+    "Instrument",
+    "Ladder",
+    "Level",
+    "RatingLabel",
+    "Reason",
+    "Side",
+    "Stance",
+    "Strategy",
+    "View",
+    "Wake",
+    "Zone",
+    "quote_level",
+    "without_repeats",
+]
+
+
+class Wake(msgspec.Struct, frozen=True, kw_only=True):
+    """What is worth asking the strategy again. Nothing else runs Python above the book.
+
+    A fill of ours, a changed stance and a changed market state always wake it.
+    `top_moved_ticks`: best bid or ask (without our own) moved by at least this; 0 for never.
+    `microprice_moved_ticks`: the microprice moved by at least this; 0 for never.
+    `timer_ns`: and at least this often; 0 for never.
+    """
+
+    top_moved_ticks: Tick = 1
+    microprice_moved_ticks: float = 0.25
+    timer_ns: Ns = NS_PER_S
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """One market at one moment, without our own orders in it. Prices in ticks, sizes in lots.
+
+    An empty side has tick 0 and lots 0. `volatility` is in ticks per square root of a second, None
+    until enough was seen. `depth_lots` holds (bid, ask) lots within 1, 2 and 5 % of mid.
+    `position_lots` is the inventory that the bands speak of.
+    """
+
+    now_ns: Ns
+    instrument: Instrument
+    grade: Grade
+    bid_tick: Tick
+    bid_lots: Lot
+    ask_tick: Tick
+    ask_lots: Lot
+    microprice: float
+    imbalance: float
+    volatility: float | None
+    depth_lots: tuple[tuple[Lot, Lot], tuple[Lot, Lot], tuple[Lot, Lot]]
+    position_lots: Lot
+    bands: Bands
+    zone: Zone
+    stance: Stance
+
+    @property
+    def mid(self) -> float:
+        """Half-way between best bid and ask, in ticks; 0.0 while a side is empty."""
+        if not (self.bid_tick and self.ask_tick):
+            return 0.0
+        return (self.bid_tick + self.ask_tick) / 2
+
+    @property
+    def spread_ticks(self) -> Tick:
+        return self.ask_tick - self.bid_tick if self.bid_tick and self.ask_tick else 0
+
+    @property
+    def fee_ticks(self) -> float:
+        """The maker fee of one fill as a distance in ticks at the mid."""
+        return self.instrument.fee_ticks(1) * self.mid
+
+
+class Strategy(Protocol):
+    """A pure quoting rule.
+
+    `Params` is a frozen msgspec Struct; the config's `[markets.params]` table is converted to it,
+    and an unknown or missing key is an error that names its path. `quote` must return within the
+    engine's budget; raising, hanging or returning nonsense pulls the market's quotes.
+    """
+
+    Params: ClassVar[type[msgspec.Struct]]
+    wake: Wake
+
+    def __init__(self, params: Any) -> None: ...
+
+    def quote(self, view: View) -> Ladder:
+        """The quotes that should stand in this market now."""
+        ...
+
+
+def quote_level(side: Side, lots: Lot, view: View, reason: Reason) -> Level:
+    """The quote at `reason.reference + skew -/+ width`, rounded away and kept off the far side.
+
+    Rounding and, where it would cross the market, the clamp to one tick inside are written into the
+    level's reason. `reason.rounding` is overwritten.
+    """
+    wished = reason.reference + reason.skew - side.sign * reason.width
+    tick = away_from_market(side, wished)
+    rounding = abs(tick - wished)
+    clamp = reason.clamp
+    far = view.ask_tick if side is Side.BUY else view.bid_tick
+    if far and (tick - far) * side.sign >= 0:
+        tick, clamp = far - side.sign, "kept passive"
+    return Level(
+        tick=tick, lots=lots, reason=msgspec.structs.replace(reason, rounding=rounding, clamp=clamp)
+    )
+
+
+def without_repeats(levels: Sequence[Level]) -> tuple[Level, ...]:
+    """Levels that rounding put on one tick become one level with their sizes added, best first."""
+    merged: list[Level] = []
+    for level in levels:
+        if merged and merged[-1].tick == level.tick:
+            lots = merged[-1].lots + level.lots
+            merged[-1] = msgspec.structs.replace(merged[-1], lots=lots)
+        else:
+            merged.append(level)
+    return tuple(merged)
