@@ -11,141 +11,67 @@ from typing import TypeAlias
 import msgspec
 
 from engine.values.errors import Failure
-from engine.values.units import Atoms, Levels, Lot, Ns, Side, Tick
+from engine.values.facts import (
+    Alive,
+    BookDelta,
+    BookLost,
+    BookSnapshot,
+    ClockOffset,
+    ClockStep,
+    Connected,
+    Disconnected,
+    Grade,
+    LoopLag,
+    Overrun,
+    Quarantined,
+    Stream,
+    Timer,
+    TopOfBook,
+    Trade,
+)
+from engine.values.units import Atoms, Lot, Ns, Side, Tick
 
-
-class Grade(StrEnum):
-    """How far a book can be vouched for (law 7)."""
-
-    VERIFIED = "verified"
-    SNAPSHOT = "snapshot"
-
-
-class Stream(StrEnum):
-    """The connections whose liveness is watched one by one."""
-
-    PUBLIC = "public"
-    PRIVATE = "private"
-
-
-# --- market facts -------------------------------------------------------------------------------
-
-
-class BookSnapshot(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
-    """The whole book as of `sequence`; replaces whatever was there. Bids best first, asks too."""
-
-    market: str
-    at_ns: Ns
-    venue_ns: Ns = 0
-    sequence: int
-    bids: Levels
-    asks: Levels
-    grade: Grade = Grade.VERIFIED
-
-
-class BookDelta(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
-    """Absolute sizes of changed levels; continuity was proved by the adapter before this exists."""
-
-    market: str
-    at_ns: Ns
-    venue_ns: Ns = 0
-    sequence: int
-    bids: Levels
-    asks: Levels
-
-
-class BookLost(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """From this fact on the book is not vouched for, until the next BookSnapshot."""
-
-    market: str
-    at_ns: Ns
-    reason: str
-
-
-class TopOfBook(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
-    """The venue's own best bid and ask: tells a quiet book from a dead one."""
-
-    market: str
-    at_ns: Ns
-    venue_ns: Ns = 0
-    sequence: int
-    bid_tick: Tick
-    bid_lots: Lot
-    ask_tick: Tick
-    ask_lots: Lot
-
-
-class Trade(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
-    """Anybody's trade. `aggressor` is the side that took."""
-
-    market: str
-    at_ns: Ns
-    venue_ns: Ns = 0
-    trade_id: int
-    tick: Tick
-    lots: Lot
-    aggressor: Side
-
-
-class Quarantined(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A frame that could not be read. `excerpt` is its first bytes, `digest` its SHA-256."""
-
-    venue: str
-    at_ns: Ns
-    reason: str
-    digest: str
-    excerpt: str
-
-
-# --- connection and clock facts -----------------------------------------------------------------
-
-
-class Connected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    venue: str
-    stream: Stream
-    at_ns: Ns
-
-
-class Disconnected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    venue: str
-    stream: Stream
-    at_ns: Ns
-    reason: str
-
-
-class Alive(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The far end answered our own ping on this connection."""
-
-    venue: str
-    stream: Stream
-    at_ns: Ns
-
-
-class ClockOffset(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Venue clock minus engine clock, from the exchange with the smallest round trip so far."""
-
-    venue: str
-    at_ns: Ns
-    offset_ns: Ns
-    round_trip_ns: Ns
-
-
-class ClockStep(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The wall clock jumped against the monotonic clock by `step_ns`."""
-
-    at_ns: Ns
-    step_ns: Ns
-
-
-class LoopLag(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The event loop woke `lag_ns` later than it was asked to."""
-
-    at_ns: Ns
-    lag_ns: Ns
-
-
-class Timer(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    at_ns: Ns
+__all__ = [
+    "AccountFact",
+    "Alive",
+    "AllCanceled",
+    "Balance",
+    "Balances",
+    "BookDelta",
+    "BookLost",
+    "BookSnapshot",
+    "CancelFailed",
+    "ClockOffset",
+    "ClockStep",
+    "Connected",
+    "Disconnected",
+    "Event",
+    "Fill",
+    "Grade",
+    "Halt",
+    "LinkFact",
+    "LoopLag",
+    "MarketFact",
+    "OperatorFact",
+    "OrderAbsent",
+    "OrderFact",
+    "OrderFailed",
+    "OrderReport",
+    "OrderSent",
+    "OrderState",
+    "Overrun",
+    "Quarantined",
+    "QueryFailed",
+    "RatingLabel",
+    "RatingSet",
+    "Resume",
+    "Stop",
+    "Stream",
+    "Timer",
+    "TopOfBook",
+    "Trade",
+    "VenueState",
+]
 
 
 # --- facts about our own orders -----------------------------------------------------------------
@@ -345,7 +271,15 @@ OrderFact: TypeAlias = (
 )
 AccountFact: TypeAlias = Balances | VenueState | AllCanceled
 LinkFact: TypeAlias = (
-    Connected | Disconnected | Alive | ClockOffset | ClockStep | LoopLag | Timer | Quarantined
+    Connected
+    | Disconnected
+    | Alive
+    | ClockOffset
+    | ClockStep
+    | LoopLag
+    | Overrun
+    | Timer
+    | Quarantined
 )
 OperatorFact: TypeAlias = RatingSet | Halt | Resume | Stop
 Event: TypeAlias = MarketFact | OrderFact | AccountFact | LinkFact | OperatorFact
