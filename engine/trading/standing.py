@@ -1,0 +1,75 @@
+"""Whether a market may quote, derived at every look from what is doubted, latched and proved."""
+
+from enum import StrEnum
+
+from engine.values.units import Side
+
+
+class MarketState(StrEnum):
+    INIT = "INIT"
+    RECONCILING = "RECONCILING"
+    READY = "READY"
+    QUOTING = "QUOTING"
+    PULLED = "PULLED"
+    CANCEL_ONLY = "CANCEL_ONLY"
+    HALTED = "HALTED"
+
+
+class Standing:
+    """The doubts about one market, by source. A market quotes only while there are none.
+
+    A doubt goes when its source settles it; a freeze and a halt go only when a person resumes.
+    """
+
+    def __init__(self, halted: str = "") -> None:
+        self.halted = halted
+        self.frozen = ""
+        self.stopping = ""
+        self.is_private_up = False
+        self.is_reconciled = False
+        self.doubts: dict[str, str] = {"book": "no snapshot yet", "public link": "not connected"}
+
+    def doubt(self, source: str, reason: str) -> None:
+        self.doubts[source] = reason
+
+    def settle(self, source: str) -> None:
+        self.doubts.pop(source, None)
+
+    def freeze(self, reason: str) -> None:
+        """Pull, cancel only, wait for a person. The first reason is the one worth reading."""
+        self.frozen = self.frozen or reason
+
+    def halt(self, reason: str) -> None:
+        self.halted = self.halted or reason
+
+    def resume(self) -> None:
+        self.halted = self.frozen = ""
+        self.doubts.pop("strategy", None)
+
+    @property
+    def may_quote(self) -> bool:
+        return self.is_reconciled and not (
+            self.halted or self.frozen or self.stopping or self.doubts
+        )
+
+    def state(self, has_quotes: bool) -> tuple[MarketState, str]:
+        """The state and the reason that a person reads; the graver one wins."""
+        if self.halted:
+            return MarketState.HALTED, self.halted
+        if self.frozen or self.stopping:
+            return MarketState.CANCEL_ONLY, self.frozen or self.stopping
+        if not self.is_private_up:
+            return MarketState.INIT, "the private stream is not connected"
+        if not self.is_reconciled:
+            return MarketState.RECONCILING, "asking the venue what is open"
+        if self.doubts:
+            source, reason = next(iter(self.doubts.items()))
+            return MarketState.PULLED, f"{source}: {reason}"
+        return (MarketState.QUOTING, "") if has_quotes else (MarketState.READY, "nothing quoted")
+
+
+def missing_side(side: Side, state: MarketState, reason: str, absent: str) -> str:
+    """Why a side is not quoted: the market's state first, then what the ladder said."""
+    if state in (MarketState.QUOTING, MarketState.READY):
+        return absent or f"no {side.value} level was wished"
+    return f"{state.value}: {reason}"
