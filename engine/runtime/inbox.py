@@ -71,7 +71,7 @@ class Inbox:
 
 
 def _merged(old: Event, new: BookDelta | TopOfBook) -> BookDelta | TopOfBook | None:
-    """`new` with everything of `old` that it does not overwrite; None where it would grow too big."""
+    """`new` with all of `old` that it does not overwrite; None where it would grow too big."""
     if isinstance(new, TopOfBook) or not isinstance(old, BookDelta):
         return new
     if len(old.bids) + len(old.asks) > MERGED_LEVELS_MAX:

@@ -21,6 +21,7 @@ from engine.values.facts import (
     Connected,
     Disconnected,
     Grade,
+    JournalLag,
     LoopLag,
     Overrun,
     Quarantined,
@@ -49,6 +50,7 @@ __all__ = [
     "Fill",
     "Grade",
     "Halt",
+    "JournalLag",
     "LinkFact",
     "LoopLag",
     "MarketFact",
@@ -276,6 +278,7 @@ LinkFact: TypeAlias = (
     | Alive
     | ClockOffset
     | ClockStep
+    | JournalLag
     | LoopLag
     | Overrun
     | Timer

@@ -137,6 +137,14 @@ class LoopLag(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     lag_ns: Ns
 
 
+class JournalLag(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The oldest record that would not survive a crash is `age_ns` old; `failure` is final."""
+
+    at_ns: Ns
+    age_ns: Ns
+    failure: str = ""
+
+
 class Overrun(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Deciding on a market took longer than its budget (law 8)."""
 

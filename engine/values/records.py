@@ -11,6 +11,7 @@ import msgspec
 from engine.values.commands import Amend, Cancel, CancelAll, Place
 from engine.values.events import (
     AllCanceled,
+    Balance,
     Balances,
     CancelFailed,
     Fill,
@@ -44,6 +45,14 @@ class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     at_ns: Ns
     open_orders: int
     reason: str
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What a venue account held when this journal began, or after a person explained a change."""
+
+    venue: str
+    at_ns: Ns
+    balances: list[Balance]
 
 
 class OrderIntent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -116,6 +125,7 @@ class OperatorWord(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 Record: TypeAlias = (
     SessionStarted
     | SessionEnded
+    | Opening
     | OrderIntent
     | Decision
     | StateChanged
