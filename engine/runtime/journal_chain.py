@@ -1,0 +1,132 @@
+"""What a journal is on disk: its tables, its rows, and the hash that chains one row to the next."""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import msgspec
+
+from engine.values.intents import Hedge
+from engine.values.records import OrderIntent, Record
+from engine.values.units import Ns
+
+SCHEMA_VERSION = 1
+APPLICATION_ID = 0x42414C4A
+"""'BALJ' in the file's header, so that another SQLite file is never taken for a journal."""
+GENESIS = bytes(32)
+
+SCHEMA = f"""
+CREATE TABLE records (
+    seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, kind TEXT NOT NULL, market TEXT NOT NULL,
+    body BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE INDEX records_by_kind ON records (kind, market);
+CREATE TABLE head (
+    id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, hash BLOB NOT NULL);
+INSERT INTO head VALUES (1, 0, zeroblob(32));
+CREATE TABLE sessions (epoch INTEGER PRIMARY KEY, opened_wall_ns INTEGER NOT NULL);
+
+CREATE TRIGGER records_in_order BEFORE INSERT ON records
+    WHEN NEW.seq != (SELECT count + 1 FROM head)
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER records_move_head AFTER INSERT ON records
+    BEGIN UPDATE head SET count = NEW.seq, hash = NEW.hash WHERE id = 1; END;
+CREATE TRIGGER records_stay BEFORE UPDATE ON records
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER records_remain BEFORE DELETE ON records
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER head_advances BEFORE UPDATE ON head WHEN NEW.count != OLD.count + 1
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER head_remains BEFORE DELETE ON head
+    BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END;
+CREATE TRIGGER sessions_rise BEFORE INSERT ON sessions
+    WHEN NEW.epoch <= (SELECT COALESCE(MAX(epoch), 0) FROM sessions)
+    BEGIN SELECT RAISE(ABORT, 'an epoch is never used twice'); END;
+CREATE TRIGGER sessions_stay BEFORE UPDATE ON sessions
+    BEGIN SELECT RAISE(ABORT, 'an epoch is never used twice'); END;
+CREATE TRIGGER sessions_remain BEFORE DELETE ON sessions
+    BEGIN SELECT RAISE(ABORT, 'an epoch is never used twice'); END;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""  # noqa: S608 (two constants of ours)
+
+COLUMNS = 6
+ROW_SQL = "SELECT seq, at_ns, kind, market, body, hash FROM records"
+
+RowTuple: TypeAlias = tuple[int, int, str, str, bytes, bytes]
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+
+class ChainBroken(Exception):
+    """Row `seq` does not follow from the row before it; `why` says in what."""
+
+    def __init__(self, seq: int, why: str) -> None:
+        super().__init__(f"record {seq}: {why}")
+        self.seq = seq
+        self.why = why
+
+
+class Head(msgspec.Struct, frozen=True):
+    """Where a chain ends: how many rows, and the hash of the last one."""
+
+    count: int = 0
+    hash: bytes = GENESIS
+
+
+def encode(record: Record, head: Head, now_ns: Ns) -> RowTuple:
+    """The row that stores `record` right after `head`. `now_ns` dates what carries no moment."""
+    seq, body, kind = head.count + 1, _encoder.encode(record), type(record).__name__
+    at_ns, market = _moment(record, now_ns), _market(record)
+    return seq, at_ns, kind, market, body, link(head.hash, (seq, at_ns, kind, market, body))
+
+
+def decode(body: bytes) -> Record:
+    """Raises msgspec.DecodeError or ValidationError for a body that this version cannot read."""
+    return _decoder.decode(body)
+
+
+def link(previous: bytes, row: tuple[int, int, str, str, bytes]) -> bytes:
+    """SHA-256 over the previous hash and every stored field; lengths keep the fields apart."""
+    seq, at_ns, kind, market, body = row
+    kind_bytes, market_bytes = kind.encode(), market.encode()
+    sizes = struct.pack("<QqHHI", seq, at_ns, len(kind_bytes), len(market_bytes), len(body))
+    return hashlib.sha256(previous + sizes + kind_bytes + market_bytes + body).digest()
+
+
+def follow(head: Head, rows: Iterator[RowTuple]) -> Head:
+    """Walk `rows` on from `head` to the last of them. Raises ChainBroken at the first bad one."""
+    count, previous = head.count, head.hash
+    for seq, at_ns, kind, market, body, stored in rows:
+        if seq != count + 1:
+            raise ChainBroken(count + 1, f"missing, the next stored is {seq}")
+        try:
+            expected = link(previous, (seq, at_ns, kind, market, body))
+        except (TypeError, AttributeError, struct.error, UnicodeEncodeError) as error:
+            raise ChainBroken(seq, f"a field is not what a journal writes: {error}") from error
+        if expected != stored:
+            raise ChainBroken(seq, "its hash does not follow from its content and record before it")
+        count, previous = seq, stored
+    return Head(count, previous)
+
+
+def agree(walked: Head, anchored: Head) -> None:
+    """The rows must end where the head row says. Raises ChainBroken."""
+    if walked.count < anchored.count:
+        missing = anchored.count - walked.count
+        raise ChainBroken(walked.count + 1, f"missing, {missing} cut off the end")
+    if walked != anchored:
+        raise ChainBroken(walked.count, "the head of the journal names another last record")
+
+
+def _moment(record: Record, now_ns: Ns) -> Ns:
+    if isinstance(record, OrderIntent):
+        return record.order.at_ns
+    return now_ns if isinstance(record, Hedge) else record.at_ns
+
+
+def _market(record: Record) -> str:
+    if isinstance(record, OrderIntent):
+        return record.order.market
+    return getattr(record, "market", "")

@@ -1,0 +1,189 @@
+"""The journal's reading end, for people and for start-up: read-only, in short transactions.
+
+A reader that keeps one transaction open would keep the write-ahead log from shrinking (D07), so
+every page of rows is a transaction of its own.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.runtime.journal_chain import (
+    APPLICATION_ID,
+    ROW_SQL,
+    SCHEMA_VERSION,
+    ChainBroken,
+    Head,
+    RowTuple,
+    agree,
+    decode,
+    follow,
+)
+from engine.values.errors import UserError
+from engine.values.records import Record
+from engine.values.units import Ns
+
+PAGE_RECORDS = 2_000
+OPEN_TIMEOUT_S = 5.0
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One record as it is stored. `hash` is in hex."""
+
+    seq: int
+    at_ns: Ns
+    kind: str
+    market: str
+    record: Record
+    hash: str
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What a walk over the whole chain found. `broken_seq` is 0 when it holds."""
+
+    path: str
+    records: int
+    epochs: int
+    head: str
+    broken_seq: int
+    problem: str
+
+
+def read(
+    path: Path,
+    kinds: Collection[str] = (),
+    market: str = "",
+    since_seq: int = 0,
+    limit: int = 0,
+) -> Iterator[Row]:
+    """Rows after `since_seq`, oldest first; no kinds, market "" and limit 0 mean all.
+
+    Raises UserError where the file is not a journal, or a row cannot be read.
+    """
+    left = limit or -1
+    with closing(_opened(path)) as connection:
+        while left:
+            page = PAGE_RECORDS if left < 0 else min(left, PAGE_RECORDS)
+            sql, values = _query(kinds, market, "seq > ?", since_seq)
+            rows = _page(path, connection, f"{sql} ORDER BY seq LIMIT ?", [*values, page])
+            for row in rows:
+                yield _row(path, row)
+            if len(rows) < page:
+                return
+            since_seq, left = rows[-1][0], left - len(rows) if left > 0 else left
+
+
+def read_last(path: Path, count: int, kinds: Collection[str] = (), market: str = "") -> list[Row]:
+    """The last `count` such rows, oldest first. Raises UserError."""
+    with closing(_opened(path)) as connection:
+        sql, values = _query(kinds, market, "seq > ?", 0)
+        rows = _page(path, connection, f"{sql} ORDER BY seq DESC LIMIT ?", [*values, count])
+    return [_row(path, row) for row in reversed(rows)]
+
+
+def verify(path: Path) -> Verified:
+    """Walk the whole chain up to the head as it stood at the start. Raises UserError.
+
+    A break is a finding and not an exception: `broken_seq` and `problem` say where and what.
+    """
+    walked, epochs = Head(), 0
+    try:
+        with closing(_opened(path)) as connection:
+            anchored = Head(*connection.execute("SELECT count, hash FROM head").fetchone())
+            epochs = connection.execute("SELECT COALESCE(MAX(epoch), 0) FROM sessions").fetchone()[
+                0
+            ]
+            while walked.count < anchored.count:
+                before, walked = walked, _walk_page(connection, walked, anchored.count)
+                if walked == before:
+                    break
+            agree(walked, anchored)
+    except ChainBroken as error:
+        return _finding(path, walked, epochs, error)
+    except (sqlite3.DatabaseError, TypeError) as error:
+        return _finding(path, walked, epochs, ChainBroken(walked.count + 1, str(error)))
+    return _finding(path, walked, epochs, None)
+
+
+def export_line(row: Row) -> bytes:
+    """The row as one line of JSON, without its line end."""
+    return msgspec.json.encode(row)
+
+
+def _walk_page(connection: sqlite3.Connection, head: Head, last_seq: int) -> Head:
+    rows: Iterator[RowTuple] = iter(
+        connection.execute(
+            f"{ROW_SQL} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            (head.count, last_seq, PAGE_RECORDS),
+        ).fetchall()
+    )
+    return follow(head, rows)
+
+
+def _finding(path: Path, walked: Head, epochs: int, broken: ChainBroken | None) -> Verified:
+    return Verified(
+        path=str(path),
+        records=broken.seq - 1 if broken else walked.count,
+        epochs=epochs,
+        head=walked.hash.hex(),
+        broken_seq=broken.seq if broken else 0,
+        problem=str(broken) if broken else "",
+    )
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write. Raises UserError for what is no journal of this version."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no journal here")
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=OPEN_TIMEOUT_S
+        )
+        try:
+            marks = [
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("application_id", "user_version")
+            ]
+        except sqlite3.Error:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise UserError(f"{path}: cannot be read as a journal: {error}") from error
+    if marks != [APPLICATION_ID, SCHEMA_VERSION]:
+        connection.close()
+        raise UserError(f"{path}: this is not a journal of version {SCHEMA_VERSION}")
+    return connection
+
+
+def _query(
+    kinds: Collection[str], market: str, condition: str, value: int
+) -> tuple[str, list[Any]]:
+    conditions, values = [condition], [value, *kinds]
+    if kinds:
+        conditions.append(f"kind IN ({','.join('?' * len(kinds))})")
+    if market:
+        conditions.append("market = ?")
+        values.append(market)
+    return f"{ROW_SQL} WHERE {' AND '.join(conditions)}", values
+
+
+def _page(
+    path: Path, connection: sqlite3.Connection, sql: str, values: list[Any]
+) -> list[RowTuple]:
+    try:
+        return connection.execute(sql, values).fetchall()
+    except sqlite3.DatabaseError as error:
+        raise UserError(f"{path}: {error}; look with: ballast journal verify {path}") from error
+
+
+def _row(path: Path, row: RowTuple) -> Row:
+    seq, at_ns, kind, market, body, digest = row
+    try:
+        record = decode(body)
+    except (msgspec.DecodeError, TypeError) as error:
+        raise UserError(f"{path}: record {seq} ({kind}) cannot be read: {error}") from error
+    return Row(seq=seq, at_ns=at_ns, kind=kind, market=market, record=record, hash=digest.hex())
