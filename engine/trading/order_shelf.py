@@ -1,0 +1,93 @@
+"""Where orders are kept and found again: by our id, by the venue's, by market while they matter."""
+
+from engine.trading.order_table import Order
+from engine.values.units import Ns
+
+
+class Shelf:
+    """Orders by client id. A stray is one that is known by the venue's id alone."""
+
+    def __init__(self, ended_max: int) -> None:
+        self._ended_max = ended_max
+        self._orders: dict[str, Order] = {}
+        self._by_venue_id: dict[tuple[str, str], str] = {}
+        self._active: dict[str, dict[str, None]] = {}
+        self._ended: dict[str, Ns] = {}
+
+    def get(self, client_id: str) -> Order | None:
+        return self._orders.get(client_id)
+
+    def active(self, market: str) -> list[Order]:
+        """Live orders, and ended ones whose fills have not all arrived; in order of arrival."""
+        return [self._orders[client_id] for client_id in self._active.get(market, ())]
+
+    def all(self) -> list[Order]:
+        """Every order, sorted by client id."""
+        return [self._orders[client_id] for client_id in sorted(self._orders)]
+
+    def put(self, order: Order, at_ns: Ns) -> None:
+        """Keep this state of an order; at the limit the one that ended first is forgotten."""
+        client_id = order.client_id
+        self._orders[client_id] = order
+        if order.venue_id:
+            self._by_venue_id[order.market, order.venue_id] = client_id
+        active = self._active.setdefault(order.market, {})
+        if _is_active(order):
+            active[client_id] = None
+            self._ended.pop(client_id, None)
+            return
+        active.pop(client_id, None)
+        self._ended.setdefault(client_id, at_ns)
+        if len(self._ended) > self._ended_max:
+            self.remove(next(iter(self._ended)))
+
+    def remove(self, client_id: str) -> Order:
+        order = self._orders.pop(client_id)
+        self._active.get(order.market, {}).pop(client_id, None)
+        self._ended.pop(client_id, None)
+        self._by_venue_id.pop((order.market, order.venue_id), None)
+        return order
+
+    def ended_before(self, before_ns: Ns) -> list[str]:
+        return [client_id for client_id, at_ns in self._ended.items() if at_ns < before_ns]
+
+    def find(self, market: str, client_id: str, venue_id: str) -> Order | None:
+        """The order that the venue means; its own id is the surer name.
+
+        A venue may take one client id twice: then the second order is not this one.
+        """
+        by_venue = self._orders.get(self._by_venue_id.get((market, venue_id), ""))
+        if by_venue is not None and not self.is_stray(by_venue):
+            return by_venue
+        ours = self._orders.get(client_id)
+        if ours is None or ours.market != market:
+            return by_venue
+        is_same = not venue_id or ours.venue_id in ("", venue_id)
+        return ours if is_same else by_venue
+
+    def stray_of(self, market: str, client_id: str, venue_id: str) -> Order | None:
+        """The stray that this pair of ids shows to be an order with a name."""
+        stray = self._orders.get(self._by_venue_id.get((market, venue_id), ""))
+        is_named = bool(client_id) and stray is not None and stray.client_id != client_id
+        return stray if is_named and stray is not None and self.is_stray(stray) else None
+
+    def new_key(self, market: str, client_id: str, venue_id: str) -> str:
+        if client_id and client_id not in self._orders:
+            return client_id
+        return f"#{market}#{venue_id or client_id}"
+
+    def is_stray(self, order: Order) -> bool:
+        return order.client_id.startswith("#")
+
+    def check(self) -> None:
+        for client_id, order in self._orders.items():
+            assert order.client_id == client_id
+            is_active = client_id in self._active.get(order.market, ())
+            assert is_active == _is_active(order)
+            assert is_active != (client_id in self._ended)
+        assert len(self._ended) <= self._ended_max
+        assert all(client_id in self._orders for client_id in self._by_venue_id.values())
+
+
+def _is_active(order: Order) -> bool:
+    return order.is_live or order.working_lots > 0
