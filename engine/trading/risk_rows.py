@@ -18,7 +18,7 @@ class Action(StrEnum):
     REFUSE = "refuse"
     """A check of single quotes drops the quote; a check of the market lets no new order out."""
     PULL_SIDE = "pull side"
-    """Nothing on the side at fault (or the one that adds); the other may only reduce."""
+    """Nothing on the side at fault; where none is, nothing that takes us off the target."""
     HEDGE = "hedge"
     """PULL_SIDE, and a Hedge intent for what stands off the target."""
     PULL_MARKET = "pull market"

@@ -1,0 +1,81 @@
+"""Whether a wish is a wish at all: types, bounds and order, before any number in it is used."""
+
+import math
+from itertools import pairwise
+
+from engine.values.instrument import Instrument
+from engine.values.intents import Ladder, Level, Reason
+from engine.values.units import Side
+
+LEVELS_MAX = 50
+TEXT_MAX = 500
+"""A ladder is bounded: quotes a side, and characters a reason."""
+INTEGER_MAX = 2**62
+"""Nothing that is counted here is larger, and text of such a number stays short."""
+
+
+def nonsense(wish: object, instrument: Instrument) -> str:
+    """What makes `wish` no wish for this market, "" for nothing. Raises nothing."""
+    if type(wish) is not Ladder:
+        return f"the wish is a {type(wish).__name__}, no Ladder"
+    for side in Side:
+        if problem := _side_problem(side, wish.side(side), wish.absent(side), instrument):
+            return problem
+    return ""
+
+
+def crossed_ticks(wish: Ladder) -> int:
+    """By how many ticks the best bid reaches into the asks, 0 for not at all."""
+    if not (wish.bids and wish.asks):
+        return 0
+    return max(0, wish.bids[0].tick - wish.asks[0].tick + 1)
+
+
+def _side_problem(side: Side, levels: object, absent: object, instrument: Instrument) -> str:
+    name = "bids" if side is Side.BUY else "asks"
+    if type(levels) is not tuple:
+        return f"{name} are a {type(levels).__name__}, no tuple"
+    if len(levels) > LEVELS_MAX:
+        return f"{len(levels)} {name}, at most {LEVELS_MAX}"
+    if not _is_text(absent):
+        return f"the reason for absent {name} is no short text"
+    for level in levels:
+        if problem := _level_problem(level, instrument):
+            return f"{name}: {problem}"
+    ticks = [level.tick * side.sign for level in levels]
+    if any(worse >= better for better, worse in pairwise(ticks)):
+        return f"{name} are not sorted best first, or one price stands twice"
+    return ""
+
+
+def _level_problem(level: object, instrument: Instrument) -> str:
+    if type(level) is not Level:
+        return f"a {type(level).__name__} is no Level"
+    if type(level.tick) is not int or type(level.lots) is not int:
+        return "tick and lots must be whole numbers"
+    if not max(1, instrument.tick_min) <= level.tick <= min(instrument.tick_max, INTEGER_MAX):
+        return "the price is outside the instrument's limits"
+    if not 0 < level.lots <= min(instrument.lots_max, INTEGER_MAX):
+        return "the size is outside the instrument's limits"
+    return _reason_problem(level.reason)
+
+
+def _reason_problem(reason: object) -> str:
+    if type(reason) is not Reason:
+        return f"a {type(reason).__name__} is no Reason"
+    numbers = (reason.reference, reason.skew, reason.width, reason.rounding)
+    if not all(_is_number(number) for number in numbers):
+        return "a number of its reason is not finite"
+    if not (_is_text(reason.stance) and _is_text(reason.clamp)):
+        return "its reason is no short text"
+    return ""
+
+
+def _is_number(value: object) -> bool:
+    if type(value) is int:
+        return abs(value) <= INTEGER_MAX
+    return type(value) is float and math.isfinite(value)
+
+
+def _is_text(value: object) -> bool:
+    return type(value) is str and len(value) <= TEXT_MAX
