@@ -1,0 +1,265 @@
+"""The one config file: TOML to frozen structs, or every mistake in it named by its path.
+
+Each module owns its params; this composes them. All paths in it are relative to the directory that
+the command is run in. Nothing about money or limits has a default.
+"""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from engine.runtime.config_check import problems, secret_problems
+from engine.runtime.journal import JournalParams
+from engine.trading.risk import RiskRow, rows_problem
+from engine.treasury.bands import Bands
+from engine.values.errors import UserError
+from engine.values.events import RatingLabel
+from engine.values.instrument import Instrument
+from engine.values.units import DECIMALS_MAX, scaled
+
+FILE_BYTES_MAX = 1_000_000
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}(:[A-Z0-9]{1,20})?")
+LOOPBACK_HOST = "127.0.0.1"
+JOURNAL_NAME = "journal.db"
+SOCKET_NAME = "control.sock"
+TIMER_MS_MIN, TIMER_MS_MAX = 10, 1_000
+
+
+class Mode(StrEnum):
+    """DEMO and PAPER never reach real money; LIVE also needs `--live` on the command."""
+
+    DEMO = "demo"
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class RuntimeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[runtime]`: how often time passes inside the engine, and what a strategy may use of it."""
+
+    timer_ms: int = 100
+    quote_budget_ms: int = 20
+    reconcile_s: float = 60.0
+    stop_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not TIMER_MS_MIN <= self.timer_ms <= TIMER_MS_MAX:
+            raise ValueError(f"timer_ms must be {TIMER_MS_MIN} to {TIMER_MS_MAX}")
+        if not (self.quote_budget_ms > 0 and self.reconcile_s > 0 and self.stop_s > 0):
+            raise ValueError("budgets and intervals must be more than 0")
+
+
+class VenueConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[venues]]`. `key` names a secret and is none; `key_file` is where it may lie."""
+
+    name: str
+    adapter: Literal["ccxt"]
+    exchange: str
+    key: str = ""
+    key_file: str = ""
+    sandbox: bool = False
+    urls: dict[str, str] = {}
+    options: dict[str, bool | int | float | str] = {}
+
+    @property
+    def is_loopback(self) -> bool:
+        hosts = {urlsplit(url).hostname for url in self.urls.values()}
+        return hosts == {LOOPBACK_HOST}
+
+
+class BandsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[markets.bands]`: positions as decimal text in the base asset, so "20000000" is tokens."""
+
+    floor: str
+    lower: str
+    target: str
+    upper: str
+    cap: str
+
+    def __post_init__(self) -> None:
+        row = [scaled(text, DECIMALS_MAX) for text in msgspec.structs.astuple(self)]
+        if row != sorted(row) or row[0] == row[-1]:
+            raise ValueError("bands must rise: floor <= lower <= target <= upper <= cap")
+
+
+class RatingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[markets.rating]`: what is thought of the market at start, neutral after `ttl_s`."""
+
+    label: RatingLabel
+    ttl_s: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ttl_s <= 30 * 86_400:
+            raise ValueError("ttl_s must be more than 0 and at most 30 days")
+
+
+class MarketConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[markets]]`. `params` belong to the strategy, which says what they may be."""
+
+    symbol: str
+    venue: str
+    strategy: str
+    params: dict[str, Any] = {}
+    bands: BandsConfig
+    rating: RatingConfig | None = None
+    risk: list[RiskRow]
+
+    @property
+    def market(self) -> str:
+        return f"{self.symbol}@{self.venue}"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole config file."""
+
+    mode: Mode
+    name: str
+    data_dir: str
+    journal: JournalParams = JournalParams()
+    runtime: RuntimeParams = RuntimeParams()
+    venues: list[VenueConfig]
+    markets: list[MarketConfig]
+
+    def __repr__(self) -> str:
+        markets = ", ".join(market.market for market in self.markets)
+        return f"<config {self.name} {self.mode} {markets}>"
+
+    @property
+    def data_path(self) -> Path:
+        return Path(self.data_dir).expanduser()
+
+    @property
+    def journal_path(self) -> Path:
+        return self.data_path / JOURNAL_NAME
+
+    @property
+    def socket_path(self) -> Path:
+        return self.data_path / SOCKET_NAME
+
+    def venue(self, name: str) -> VenueConfig:
+        return next(venue for venue in self.venues if venue.name == name)
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a config file. Raises UserError with one line for each mistake."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > FILE_BYTES_MAX:
+        raise UserError(f"{path}: larger than {FILE_BYTES_MAX} bytes")
+    try:
+        return parse_config(content.decode(), str(path))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start} is not UTF-8 text") from error
+
+
+def parse_config(text: str, name: str) -> Config:
+    """The config in `text`; `name` is what its mistakes are reported under. Raises UserError."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{name}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{name}: not TOML: nested too deeply") from error
+    found = secret_problems(table) or problems(table, Config, "")
+    config = None if found else msgspec.convert(table, Config)
+    if config is not None:
+        found = list(_disagreements(config))
+    if found or config is None:
+        raise UserError("\n".join(f"{name}: {problem}" for problem in found))
+    return config
+
+
+def config_hash(config: Config) -> str:
+    """SHA-256 of the config's canonical form: comments, order and spelling do not change it."""
+    return hashlib.sha256(msgspec.json.encode(config, order="sorted")).hexdigest()
+
+
+def require_consent(config: Config, *, is_live_flag: bool) -> None:
+    """Real money needs two words: one in the file and one on the command. Raises UserError."""
+    if config.mode is Mode.LIVE and not is_live_flag:
+        raise UserError('mode: "live" also needs --live on the command')
+    if is_live_flag and config.mode is not Mode.LIVE:
+        raise UserError(f'mode: --live was given but the file says "{config.mode}"')
+
+
+def with_urls(config: Config, venue: str, urls: dict[str, str]) -> Config:
+    """The same config with a venue's addresses replaced, as the demo does. Raises UserError."""
+    venues = [
+        msgspec.structs.replace(v, urls=urls) if v.name == venue else v for v in config.venues
+    ]
+    changed = msgspec.structs.replace(config, venues=venues)
+    if found := list(_disagreements(changed)):
+        raise UserError(found[0])
+    return changed
+
+
+def bands_of(market: MarketConfig, instrument: Instrument) -> Bands:
+    """The market's bands in lots of its instrument. Raises UserError naming one off the grid."""
+    lots = {}
+    for name, text in msgspec.structs.asdict(market.bands).items():
+        try:
+            lots[f"{name}_lots"] = instrument.lots(text)
+        except ValueError as error:
+            raise UserError(f"markets.{market.market}.bands.{name}: {error}") from error
+    return Bands(**lots)
+
+
+def _disagreements(config: Config) -> Iterator[str]:
+    """What is wrong although every part is right by itself."""
+    if not NAME.fullmatch(config.name):
+        yield "name: letters, digits, - and _, at most 32"
+    if not config.data_dir.strip():
+        yield "data_dir: must name a directory"
+    yield from _repeats([venue.name for venue in config.venues], "venues")
+    yield from _repeats([market.market for market in config.markets], "markets")
+    for index, venue in enumerate(config.venues):
+        yield from _venue_problems(config.mode, venue, f"venues[{index}]")
+    names = {venue.name for venue in config.venues}
+    for index, market in enumerate(config.markets):
+        path = f"markets[{index}]"
+        if not SYMBOL.fullmatch(market.symbol):
+            yield f'{path}.symbol: expected a symbol like "BTT/USDT"'
+        if market.venue not in names:
+            yield f'{path}.venue: there is no [[venues]] with name = "{market.venue[:40]}"'
+        if problem := rows_problem(market.risk):
+            yield f"{path}.risk: {problem}"
+
+
+def _repeats(names: list[str], path: str) -> Iterator[str]:
+    if not names:
+        yield f"{path}: at least one is needed"
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield f'{path}[{index}]: "{name[:40]}" is there twice'
+
+
+def _venue_problems(mode: Mode, venue: VenueConfig, path: str) -> Iterator[str]:
+    for field in ("name", "exchange"):
+        if not NAME.fullmatch(getattr(venue, field)):
+            yield f"{path}.{field}: letters, digits, - and _, at most 32"
+    if venue.key and not NAME.fullmatch(venue.key):
+        yield f"{path}.key: the name of a key is letters, digits, - and _, at most 32"
+    for name, url in venue.urls.items():
+        if mode is not Mode.LIVE and _host(url) != LOOPBACK_HOST:
+            yield f"{path}.urls.{name}: only {LOOPBACK_HOST} may stand here unless mode is live"
+    if mode is Mode.LIVE and not venue.key:
+        yield f"{path}.key: missing; live trading needs the name of a key"
+    if mode is Mode.PAPER and not (venue.sandbox or venue.urls):
+        yield f"{path}: paper trading needs sandbox = true or urls on {LOOPBACK_HOST}"
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
