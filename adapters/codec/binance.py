@@ -1,0 +1,264 @@
+"""Binance frames to market facts: one codec a connection, spot or futures, several markets."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from adapters.codec.binance_messages import (
+    AggregateTrade,
+    BookTicker,
+    DepthSnapshot,
+    DepthUpdate,
+    Envelope,
+    TradeMessage,
+)
+from adapters.codec.continuity import BinanceBook, ContinuityParams, Dialect
+from adapters.codec.quarantine import quarantined
+from engine.values.events import Event, TopOfBook, Trade
+from engine.values.instrument import Instrument
+from engine.values.units import NS_PER_MS, Ns, Side
+
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
+DEPTH, TICKER, TRADE, AGGREGATE = "depthUpdate", "bookTicker", "trade", "aggTrade"
+SNAPSHOT, CONTROL = "snapshot", "control"
+MESSAGES: dict[str, type[Any]] = {
+    DEPTH: DepthUpdate,
+    TICKER: BookTicker,
+    TRADE: TradeMessage,
+    AGGREGATE: AggregateTrade,
+    SNAPSHOT: DepthSnapshot,
+}
+CHANNELS = {
+    "depth": DEPTH,
+    "depth@0ms": DEPTH,
+    "depth@100ms": DEPTH,
+    "depth@250ms": DEPTH,
+    "depth@500ms": DEPTH,
+    "bookTicker": TICKER,
+    "trade": TRADE,
+    "aggTrade": AGGREGATE,
+}
+STREAM_PREFIX = b'{"stream":"'
+BARE_PREFIXES = (
+    (b'{"e":"depthUpdate"', DEPTH),
+    (b'{"e":"bookTicker"', TICKER),
+    (b'{"u":', TICKER),
+    (b'{"e":"trade"', TRADE),
+    (b'{"e":"aggTrade"', AGGREGATE),
+)
+Reader: TypeAlias = Callable[[Any, BinanceBook, Ns], list[Event]]
+
+
+class CodecParams(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of one frame, and those of continuity."""
+
+    frame_bytes_max: int = 1_000_000
+    levels_max: int = 10_000
+    continuity: ContinuityParams = ContinuityParams()
+
+
+class BinanceCodec:
+    """Reads every frame of one connection; raises for none, whatever its bytes.
+
+    What cannot be read becomes `Quarantined`. Where it may have carried depth, the books that it
+    may have belonged to are lost and want a snapshot. `counts` counts frames by type. Subscribe
+    a market to `trade` or to `aggTrade`: both would report each trade twice.
+    """
+
+    def __init__(
+        self,
+        instruments: Iterable[Instrument],
+        dialect: Dialect = Dialect.SPOT,
+        params: CodecParams = CodecParams(),  # noqa: B008 (a frozen value)
+    ) -> None:
+        books = [BinanceBook(each, dialect, params.continuity) for each in instruments]
+        self.venue = books[0].instrument.venue
+        self.books = {book.market: book for book in books}
+        self.counts: Counter[str] = Counter()
+        self._params = params
+        self._symbols = {book.instrument.venue_symbol: book for book in books}
+        self._streams = {
+            f"{symbol.lower()}@{channel}".encode(): (kind, book)
+            for symbol, book in self._symbols.items()
+            for channel, kind in CHANNELS.items()
+        }
+        self._envelope = msgspec.json.Decoder(Envelope)
+        self._bare = {kind: msgspec.json.Decoder(each) for kind, each in MESSAGES.items()}
+        self._wrapped = {kind: _wrapped_decoder(each) for kind, each in MESSAGES.items()}
+        self._readers: dict[str, Reader] = {
+            DEPTH: _read_depth,
+            TICKER: _read_ticker,
+            TRADE: _read_trade,
+            AGGREGATE: _read_trade,
+            SNAPSHOT: _read_snapshot,
+        }
+
+    def decode(self, frame: bytes, at_ns: Ns) -> list[Event]:
+        """The facts of one frame, in order. A REST snapshot inside a stream is read too."""
+        if len(frame) > self._params.frame_bytes_max:
+            return self._refuse(frame, f"frame of {len(frame)} bytes", at_ns, None)
+        if frame.startswith(STREAM_PREFIX):
+            return self._decode_wrapped(frame, at_ns)
+        for prefix, kind in BARE_PREFIXES:
+            if frame.startswith(prefix):
+                return self._decode_bare(kind, frame, at_ns)
+        return self._decode_other(frame, at_ns)
+
+    def snapshot(self, market: str, body: bytes, at_ns: Ns) -> list[Event]:
+        """The body of a REST depth answer. A stale one changes nothing and is still wanted."""
+        book = self.books[market]
+        if len(body) > self._params.frame_bytes_max:
+            return self._refuse(body, f"snapshot of {len(body)} bytes", at_ns, (SNAPSHOT, book))
+        try:
+            message = self._bare[SNAPSHOT].decode(body)
+            return self._read(SNAPSHOT, message, book, at_ns)
+        except UNREADABLE as error:
+            return self._refuse(body, str(error), at_ns, (SNAPSHOT, book))
+
+    def snapshots_due(self, at_ns: Ns) -> list[str]:
+        """Markets whose snapshot should be asked for by now."""
+        return [
+            market
+            for market, book in self.books.items()
+            if book.wants_snapshot and book.snapshot_due_ns <= at_ns
+        ]
+
+    def snapshot_asked(self, market: str, at_ns: Ns) -> None:
+        self.books[market].snapshot_asked(at_ns)
+
+    def disconnected(self, at_ns: Ns) -> list[Event]:
+        return [event for book in self.books.values() for event in book.on_disconnect(at_ns)]
+
+    def _decode_wrapped(self, frame: bytes, at_ns: Ns) -> list[Event]:
+        start = len(STREAM_PREFIX)
+        route = self._streams.get(frame[start : frame.find(b'"', start, start + 80)])
+        if route is None:
+            return self._decode_other(frame, at_ns)
+        kind, book = route
+        try:
+            message = self._wrapped[kind].decode(frame).data
+            if message.symbol != book.instrument.venue_symbol:
+                raise ValueError(f"symbol {message.symbol} on a stream of another")
+            return self._read(kind, message, book, at_ns)
+        except UNREADABLE as error:
+            return self._refuse(frame, str(error), at_ns, route)
+
+    def _decode_bare(self, kind: str, frame: bytes, at_ns: Ns) -> list[Event]:
+        book = None
+        try:
+            message = self._bare[kind].decode(frame)
+            book = self._book_of(kind, message)
+            return self._read(kind, message, book, at_ns)
+        except UNREADABLE as error:
+            return self._refuse(frame, str(error), at_ns, (kind, book))
+
+    def _decode_other(self, frame: bytes, at_ns: Ns) -> list[Event]:
+        """Frames of unusual shape: answers to requests, snapshots, new types, rubbish."""
+        try:
+            envelope = self._envelope.decode(frame)
+            body = bytes(envelope.data) or frame
+            if envelope.stream and body is not frame:
+                envelope = self._envelope.decode(body)
+            kind = _kind_of(envelope)
+        except UNREADABLE as error:
+            return self._refuse(frame, str(error), at_ns, None)
+        if kind in MESSAGES:
+            return self._decode_bare(kind, body, at_ns)
+        if kind == "":
+            return self._refuse(frame, "a frame of no known shape", at_ns, None)
+        self.counts[kind] += 1
+        if bytes(envelope.error) or bytes(envelope.code):
+            return [quarantined(self.venue, frame, "the venue reports an error", at_ns)]
+        return []
+
+    def _book_of(self, kind: str, message: Any) -> BinanceBook:
+        """Spot snapshots name no symbol: only a connection of one market can place them."""
+        if kind == SNAPSHOT and not message.symbol and len(self.books) == 1:
+            return next(iter(self.books.values()))
+        book = self._symbols.get(message.symbol)
+        if book is None:
+            raise ValueError(f"unknown symbol {message.symbol[:40]}")
+        return book
+
+    def _read(self, kind: str, message: Any, book: BinanceBook, at_ns: Ns) -> list[Event]:
+        if kind in (DEPTH, SNAPSHOT):
+            levels = max(len(message.bids), len(message.asks))
+            if levels > self._params.levels_max:
+                raise ValueError(f"{levels} levels on one side")
+        events = self._readers[kind](message, book, at_ns)
+        self.counts[kind] += 1
+        return events
+
+    def _refuse(
+        self, frame: bytes, reason: str, at_ns: Ns, route: tuple[str, BinanceBook | None] | None
+    ) -> list[Event]:
+        """Quarantine, and doubt every book that the frame may have been about."""
+        self.counts["quarantined"] += 1
+        events: list[Event] = [quarantined(self.venue, frame, reason, at_ns)]
+        kind, book = route or (DEPTH, None)
+        if kind != DEPTH:
+            return events
+        for doubted in self.books.values() if book is None else (book,):
+            events += doubted.lose(f"unreadable frame: {reason[:100]}", at_ns)
+        return events
+
+
+def _kind_of(envelope: Envelope) -> str:
+    """The frame's type; "" where it has none."""
+    if envelope.event:
+        return envelope.event[:40]
+    if bytes(envelope.snapshot_id):
+        return SNAPSHOT
+    if bytes(envelope.ticker_bid_size):
+        return TICKER
+    if bytes(envelope.request_id) or bytes(envelope.error) or bytes(envelope.code):
+        return CONTROL
+    return ""
+
+
+def _wrapped_decoder(message: type[Any]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(msgspec.defstruct("Wrapped", [("data", message)], frozen=True))
+
+
+def _read_depth(message: DepthUpdate, book: BinanceBook, at_ns: Ns) -> list[Event]:
+    return book.on_depth(message, at_ns)
+
+
+def _read_snapshot(message: DepthSnapshot, book: BinanceBook, at_ns: Ns) -> list[Event]:
+    return book.on_snapshot(message, at_ns)
+
+
+def _read_ticker(message: BookTicker, book: BinanceBook, at_ns: Ns) -> list[Event]:
+    grid = book.grid
+    bid_lots, ask_lots = grid.lots(message.bid_size), grid.lots(message.ask_size)
+    top = TopOfBook(
+        market=book.market,
+        at_ns=at_ns,
+        venue_ns=message.venue_ms * NS_PER_MS,
+        sequence=message.update_id,
+        bid_tick=grid.tick(message.bid) if bid_lots else 0,
+        bid_lots=bid_lots,
+        ask_tick=grid.tick(message.ask) if ask_lots else 0,
+        ask_lots=ask_lots,
+    )
+    return [top]
+
+
+def _read_trade(
+    message: TradeMessage | AggregateTrade, book: BinanceBook, at_ns: Ns
+) -> list[Event]:
+    lots = book.grid.lots(message.size)
+    if not lots:
+        raise ValueError("a trade of nothing")
+    trade = Trade(
+        market=book.market,
+        at_ns=at_ns,
+        venue_ns=message.venue_ms * NS_PER_MS,
+        trade_id=message.trade_id,
+        tick=book.grid.tick(message.price),
+        lots=lots,
+        aggressor=Side.SELL if message.is_buyer_maker else Side.BUY,
+    )
+    return [trade]
