@@ -1,0 +1,117 @@
+"""How much we may ask of a venue: its own counters, kept by us, with a reserve for cancels.
+
+A pure structure: the caller brings the time. Counts are kept over sliding windows in slots rather
+than in a bucket that refills, because the rule to hold (I11) is about any window of the venue's
+length, and a bucket with the full limit lets nearly twice that through.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from engine.values.units import PPM, Ns, Ppm
+
+SLOTS = 20
+RESERVE_PPM: Ppm = 200_000
+
+
+class Counted(StrEnum):
+    """What a venue counts: the weight of requests, new orders, or new connections."""
+
+    WEIGHT = "weight"
+    ORDERS = "orders"
+    CONNECTS = "connects"
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """No more than `limit` of `counted` in any window of `window_ns`."""
+
+    counted: Counted
+    limit: int
+    window_ns: Ns
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """`is_urgent` may use the reserve, `is_cancel` may also go out while the venue holds us off."""
+
+    weight: int = 1
+    orders: int = 0
+    is_urgent: bool = False
+    is_cancel: bool = False
+
+
+class Window:
+    """A count over the last `window_ns`, in slots; at most one slot longer than the window."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self._slot_ns = max(1, rule.window_ns // SLOTS)
+        self._counts: dict[int, int] = {}
+
+    def used(self, now_ns: Ns) -> int:
+        oldest = now_ns // self._slot_ns - SLOTS - 1
+        for slot in [slot for slot in self._counts if slot < oldest]:
+            del self._counts[slot]
+        return sum(self._counts.values())
+
+    def add(self, now_ns: Ns, count: int) -> None:
+        slot = now_ns // self._slot_ns
+        self._counts[slot] = self._counts.get(slot, 0) + count
+
+    def wait_ns(self, now_ns: Ns, count: int, limit: int) -> Ns:
+        """How long until `count` more fit below `limit`; 0 is now."""
+        excess = self.used(now_ns) + count - limit
+        for slot in sorted(self._counts):
+            if excess <= 0:
+                break
+            excess -= self._counts[slot]
+            wait_ns = (slot + SLOTS + 2) * self._slot_ns - now_ns
+            if excess <= 0:
+                return max(1, wait_ns)
+        return 0 if excess <= 0 else self.rule.window_ns
+
+
+class RateBudget:
+    """Every request asks here first. Refusal costs no byte."""
+
+    def __init__(self, rules: list[Rule]) -> None:
+        self._windows = [Window(rule) for rule in rules]
+        self._limited_until_ns = 0
+        self._banned_until_ns = 0
+
+    def take(self, now_ns: Ns, cost: Cost) -> Ns:
+        """Count `cost` and return 0, or count nothing and return how long to wait."""
+        until_ns = self._banned_until_ns
+        if not cost.is_cancel:
+            until_ns = max(until_ns, self._limited_until_ns)
+        wait_ns = max(0, until_ns - now_ns)
+        for window in self._windows:
+            count, limit = _count(window.rule, cost), _limit(window.rule, cost)
+            if count:
+                wait_ns = max(wait_ns, window.wait_ns(now_ns, count, limit))
+        if wait_ns == 0:
+            for window in self._windows:
+                window.add(now_ns, _count(window.rule, cost))
+        return wait_ns
+
+    def observe(self, now_ns: Ns, rule: Rule, used: int) -> None:
+        """The venue's own count in its running window: where it is higher, it rules."""
+        for window in self._windows:
+            if (window.rule.counted, window.rule.window_ns) == (rule.counted, rule.window_ns):
+                window.add(now_ns, max(0, used - window.used(now_ns)))
+
+    def hold(self, until_ns: Ns) -> None:
+        """The venue limits us: nothing but cancels until then."""
+        self._limited_until_ns = max(self._limited_until_ns, until_ns)
+
+    def ban(self, until_ns: Ns) -> None:
+        """The venue has shut us out: nothing at all until then."""
+        self._banned_until_ns = max(self._banned_until_ns, until_ns)
+
+
+def _count(rule: Rule, cost: Cost) -> int:
+    return cost.weight if rule.counted is Counted.WEIGHT else cost.orders
+
+
+def _limit(rule: Rule, cost: Cost) -> int:
+    return rule.limit if cost.is_urgent else rule.limit * (PPM - RESERVE_PPM) // PPM

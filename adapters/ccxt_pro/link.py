@@ -1,0 +1,134 @@
+"""One websocket client of ccxt's, tapped before ccxt parses anything, and watched for its life.
+
+ccxt opens the connection and reads the socket; each frame comes here first. Half-open connections
+show only by our own pings: one a second, and silence for longer than `SILENCE_NS` is a loss.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import aiohttp
+
+from engine.values.events import Alive, Connected, Disconnected, Stream
+from engine.values.ports import Clock, Inbox
+from engine.values.units import NS_PER_S, Ns
+
+PING_EVERY_S = 1.0
+LOOK_EVERY_S = 0.2
+SILENCE_NS = 5 * NS_PER_S // 2
+CLOSE_S = 0.2
+
+Tap: TypeAlias = Callable[[Any, Ns], None]
+"""Takes aiohttp's message and its moment; must not raise for what a venue sends."""
+
+
+class LinkLost(Exception):
+    """The connection is gone; its text says why. Ends the tasks that lived on it."""
+
+
+class Link:
+    """One connection: opened by `open`, or by ccxt itself; then `watch` until LinkLost."""
+
+    def __init__(self, client: Any, venue: str, stream: Stream, clock: Clock) -> None:
+        self.client = client
+        self.lost = asyncio.Event()
+        self.reason = ""
+        self._venue = venue
+        self._stream = stream
+        self._clock = clock
+        self._heard_ns = clock.now_ns()
+        self._tap: Tap | None = None
+        self._inbox: Inbox | None = None
+        self._parse = client.handle_message
+        self._on_error = client.on_error_callback
+        self._on_close = client.on_close_callback
+        client.handle_message = self._handle
+        client.on_error_callback = self._error
+        client.on_close_callback = self._close
+
+    def listen(self, inbox: Inbox, tap: Tap) -> None:
+        """From now on frames go to `tap` and pongs into the inbox."""
+        self._inbox, self._tap = inbox, tap
+
+    async def open(self, session: Any) -> None:
+        """Connect. Raises LinkLost where that cannot be done."""
+        await self.client.open(session)
+        if not self.client.isConnected:
+            self.fail("could not connect")
+        if self.lost.is_set():
+            raise LinkLost(self.reason)
+        self._heard_ns = self._clock.now_ns()
+
+    def connected(self) -> Connected:
+        return Connected(venue=self._venue, stream=self._stream, at_ns=self._clock.now_ns())
+
+    async def watch(self) -> None:
+        """Ping and listen until the connection is lost; then raises LinkLost."""
+        loop = asyncio.get_running_loop()
+        ping_s = loop.time()
+        while not self.lost.is_set():
+            if self._clock.now_ns() - self._heard_ns > SILENCE_NS:
+                self.fail("no pong")
+                break
+            if loop.time() >= ping_s:
+                ping_s = loop.time() + PING_EVERY_S
+                await self._ping()
+            try:
+                await asyncio.wait_for(self.lost.wait(), LOOK_EVERY_S)
+            except TimeoutError:
+                continue
+        raise LinkLost(self.reason)
+
+    def fail(self, reason: str) -> None:
+        """Count this connection as lost; the first reason stays."""
+        self.reason = self.reason or reason
+        self.lost.set()
+
+    async def close(self, exchange: Any) -> None:
+        """Take the client away from ccxt, so that the next one starts fresh. Never hangs."""
+        self._tap = None
+        if exchange.clients.get(self.client.url) is self.client:
+            del exchange.clients[self.client.url]
+        self.client.reset(ConnectionError(self.reason))
+        try:
+            await asyncio.wait_for(self.client.close(), CLOSE_S)
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            return
+
+    def disconnected(self) -> Disconnected:
+        return Disconnected(
+            venue=self._venue,
+            stream=self._stream,
+            at_ns=self._clock.now_ns(),
+            reason=self.reason,
+        )
+
+    def parse(self, message: Any) -> None:
+        """Let ccxt parse a message after all."""
+        self._parse(message)
+
+    async def _ping(self) -> None:
+        try:
+            async with asyncio.timeout(PING_EVERY_S):
+                await self.client.connection.ping()
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            self.fail(f"could not ping: {type(error).__name__}")
+
+    def _handle(self, message: Any) -> None:
+        now_ns = self._heard_ns = self._clock.now_ns()
+        if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
+            if self._tap is not None:
+                self._tap(message, now_ns)
+            return
+        if message.type is aiohttp.WSMsgType.PONG and self._inbox is not None:
+            self._inbox.put(Alive(venue=self._venue, stream=self._stream, at_ns=now_ns))
+        self._parse(message)
+
+    def _error(self, client: Any, error: Exception) -> None:
+        self.fail(f"connection error: {type(error).__name__}")
+        self._on_error(client, error)
+
+    def _close(self, client: Any, code: object) -> None:
+        self.fail(f"closed by the venue, code {code}")
+        self._on_close(client, code)

@@ -1,0 +1,201 @@
+"""One ccxt exchange object with everything fixed that an engine needs fixed.
+
+Requests pass the rate budget, numbers stay decimal, signed times follow the engine clock and the
+measured offset of the venue, ccxt's logger (it prints signed URLs) is mute, and each failure is
+translated once. Feed and gateway of one venue share a session, since they share its limits.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from decimal import Decimal
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from adapters.ccxt_pro.budget import Cost, Counted, RateBudget, Rule, Window
+from adapters.ccxt_pro.errors import Answer, Trace, translate
+from adapters.ccxt_pro.loading import error_class, exchange_class
+from adapters.ccxt_pro.options import Keys, VenueOptions
+from engine.values.errors import Transient, UserError, VenueError
+from engine.values.instrument import Instrument
+from engine.values.ports import Clock
+from engine.values.units import NS_PER_MS, NS_PER_S, Ns
+
+_UNITS_NS = {
+    "S": NS_PER_S,
+    "M": 60 * NS_PER_S,
+    "H": 3600 * NS_PER_S,
+    "D": 86_400 * NS_PER_S,
+}
+_HEADERS = {
+    "x-mbx-used-weight-": Counted.WEIGHT,
+    "x-mbx-order-count-": Counted.ORDERS,
+}
+_RULE_KINDS = {"REQUEST_WEIGHT": Counted.WEIGHT, "ORDERS": Counted.ORDERS}
+CONNECTS = Rule(counted=Counted.CONNECTS, limit=300, window_ns=300 * NS_PER_S)
+_FIRST_BUDGET_PER_MINUTE = 600
+"""Before the venue has told its limits: enough to ask for them."""
+
+
+class Session:
+    def __init__(self, options: VenueOptions, clock: Clock, keys: Keys | None) -> None:
+        self.options = options
+        self.clock = clock
+        self.has_keys = keys is not None
+        self.exchange = _built(options, keys)
+        self.is_binance = str(self.exchange.id).startswith("binance")
+        self.instruments: dict[str, Instrument] = {}
+        self.budget = RateBudget([_first_rule(self.exchange, self.is_binance)])
+        self.offset_ns: Ns = 0
+        self.connects = Window(CONNECTS)
+        self._traces: ContextVar[Trace] = ContextVar("traces")
+        # Whatever ccxt trips over when a venue answers nonsense; nothing of ours runs inside.
+        self.caught = (
+            error_class(),
+            aiohttp.ClientError,
+            OSError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        )
+        self.exchange.milliseconds = lambda: self.venue_ns() // NS_PER_MS
+        self.exchange.on_rest_response = self._on_rest_response
+        self._fetch = self.exchange.fetch
+        self.exchange.fetch = self._on_fetch
+
+    def venue_ns(self) -> Ns:
+        """Venue time now, as far as the best measurement tells."""
+        return self.clock.now_ns() + self.offset_ns
+
+    async def ask(self, call: Callable[[], Awaitable[Any]], cost: Cost) -> Any:
+        """The answer of one request of ccxt's. Raises VenueError and nothing else of a venue's."""
+        return (await self.ask_raw(call, cost))[0]
+
+    async def ask_raw(self, call: Callable[[], Awaitable[Any]], cost: Cost) -> tuple[Any, str]:
+        """As `ask`, with the text of the answer's body."""
+        wait_ns = self.budget.take(self.clock.now_ns(), cost)
+        if wait_ns:
+            raise Transient("rate budget", code="budget", retry_after_ns=wait_ns)
+        trace = Trace()
+        token = self._traces.set(trace)
+        try:
+            answer = await call()
+            return answer, trace.answer.body if trace.answer else ""
+        except self.caught as error:
+            failure = translate(error, trace, self.is_binance, self.venue_ns())
+        finally:
+            self._traces.reset(token)
+        # Raised out here so that ccxt's exception, with its signed URL, is not chained to it.
+        self._heed(failure, trace.answer)
+        raise failure
+
+    def learn_limits(self, body: str) -> None:
+        """Take the venue's own limits from its exchange information, where it gives them."""
+        if not self.is_binance:
+            return
+        rows = msgspec.json.decode(body).get("rateLimits", [])
+        rules = [
+            Rule(
+                counted=_RULE_KINDS[row["rateLimitType"]],
+                limit=row["limit"],
+                window_ns=row["intervalNum"] * _UNITS_NS[row["interval"][0]],
+            )
+            for row in rows
+            if row["rateLimitType"] in _RULE_KINDS
+        ]
+        if rules:
+            self.budget = RateBudget(rules)
+
+    async def close(self) -> None:
+        await self.exchange.close()
+
+    def _heed(self, failure: VenueError, answer: Answer | None) -> None:
+        until_ns = self.clock.now_ns() + failure.retry_after_ns
+        if answer is not None and answer.status == 418:
+            self.budget.ban(until_ns)
+        elif answer is not None and (answer.status == 429 or failure.code == "-1003"):
+            self.budget.hold(until_ns)
+
+    async def _on_fetch(self, *request: Any) -> Any:
+        trace = self._traces.get(None)
+        if trace is not None:
+            trace.is_sent = True
+        return await self._fetch(*request)
+
+    def _on_rest_response(
+        self, code: int, _reason: str, _url: str, _method: str, headers: Mapping[str, str],
+        body: str, *_request: object,
+    ) -> str:  # fmt: skip
+        trace = self._traces.get(None)
+        if trace is not None:
+            trace.answer = Answer(status=code, headers=dict(headers), body=body)
+        now_ns = self.clock.now_ns()
+        for name, value in headers.items():
+            for prefix, counted in _HEADERS.items():
+                if name.lower().startswith(prefix) and value.isdigit():
+                    window_ns = _interval_ns(name[len(prefix) :])
+                    rule = Rule(counted=counted, limit=0, window_ns=window_ns)
+                    self.budget.observe(now_ns, rule, int(value))
+        return body
+
+
+def _built(options: VenueOptions, keys: Keys | None) -> Any:
+    exchange = exchange_class(options.exchange)(_config(options, keys))
+    exchange.logger = logging.Logger("mute", logging.CRITICAL + 1)
+    if options.sandbox:
+        exchange.set_sandbox_mode(True)
+    for path, url in options.urls.items():
+        _set_url(exchange.urls["api"], path, url, options.name)
+    return exchange
+
+
+def _config(options: VenueOptions, keys: Keys | None) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "number": Decimal,
+        # Our own budget decides; ccxt's would delay a cancel behind a query without a word.
+        "enableRateLimit": False,
+        "timeout": options.request_timeout_ms,
+        "options": {
+            "recvWindow": options.recv_window_ms,
+            "adjustForTimeDifference": False,
+            "fetchMargins": False,
+        },
+    }
+    if options.exchange.startswith("binance"):
+        config["options"] |= {
+            "fetchCurrencies": False,
+            "fetchMarkets": {"types": ["spot"]},
+            "newOrderRespType": {"limit": "RESULT"},
+        }
+    if keys is not None:
+        config |= {"apiKey": keys.api_key.reveal(), "secret": keys.secret.reveal()}
+        if keys.password is not None:
+            config["password"] = keys.password.reveal()
+    return config
+
+
+def _set_url(urls: dict[str, Any], path: str, url: str, venue: str) -> None:
+    *parents, last = path.split(".")
+    for parent in parents:
+        urls = urls.get(parent, {})
+    if last not in urls or not isinstance(urls[last], str):
+        raise UserError(f"venue {venue}: ccxt knows no url {path!r} to replace")
+    urls[last] = url
+
+
+def _first_rule(exchange: Any, is_binance: bool) -> Rule:
+    if is_binance or not exchange.rateLimit:
+        limit = _FIRST_BUDGET_PER_MINUTE
+    else:
+        limit = max(1, int(60_000 / float(exchange.rateLimit)))
+    return Rule(counted=Counted.WEIGHT, limit=limit, window_ns=60 * NS_PER_S)
+
+
+def _interval_ns(name: str) -> Ns:
+    """`1M` and `10S` in the names of Binance's headers."""
+    number, unit = name[:-1], name[-1:].upper()
+    return int(number) * _UNITS_NS.get(unit, 0) if number.isdigit() else 0

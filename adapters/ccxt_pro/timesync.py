@@ -1,0 +1,67 @@
+"""Measures the venue's clock against ours: the offset of the quickest of the last few answers."""
+
+import asyncio
+from collections import deque
+
+from adapters.ccxt_pro.budget import Cost
+from adapters.ccxt_pro.session import Session
+from engine.values.errors import Rejected, Transient, Unknown, VenueError
+from engine.values.events import ClockOffset
+from engine.values.ports import Inbox
+from engine.values.units import NS_PER_MS, NS_PER_S, Ns
+
+EVERY_S = 30.0
+SAMPLES = 8
+"""Old samples must go in the end, or a drift would never show."""
+_HALF_STEP_NS = NS_PER_MS // 2
+"""Venues cut their time to whole milliseconds: on average it is half of one later."""
+
+
+class TimeSync:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._samples: deque[tuple[Ns, Ns]] = deque(maxlen=SAMPLES)
+
+    async def run(self, inbox: Inbox) -> None:
+        """A ClockOffset fact every half minute; a venue that does not answer is tried again."""
+        while True:
+            try:
+                inbox.put(await self.measure())
+            except VenueError as error:
+                await asyncio.sleep(min(EVERY_S, error.retry_after_ns / NS_PER_S))
+            await asyncio.sleep(EVERY_S if self._samples else 1.0)
+
+    async def start(self) -> ClockOffset:
+        """Several samples at once, for a first offset that is good. Raises VenueError."""
+        for _ in range(SAMPLES // 2):
+            offset = await self.measure()
+        return offset
+
+    async def measure(self) -> ClockOffset:
+        """One more sample; sets the session's offset. Raises VenueError."""
+        session = self._session
+        if not session.exchange.has.get("fetchTime"):
+            raise Rejected("the venue tells no time", code="fetchTime")
+        asked_ns = session.clock.now_ns()
+        venue_ms = await session.ask(session.exchange.fetch_time, Cost(is_urgent=True))
+        at_ns = session.clock.now_ns()
+        if venue_ms is None:
+            raise Unknown("no time in the answer", code="fetchTime")
+        middle_ns = (asked_ns + at_ns) // 2
+        offset_ns = int(venue_ms) * NS_PER_MS + _HALF_STEP_NS - middle_ns
+        self._samples.append((at_ns - asked_ns, offset_ns))
+        round_trip_ns, session.offset_ns = min(self._samples)
+        return ClockOffset(
+            venue=session.options.name,
+            at_ns=at_ns,
+            offset_ns=session.offset_ns,
+            round_trip_ns=round_trip_ns,
+        )
+
+    async def resync(self) -> list[ClockOffset]:
+        """After a refusal for a bad timestamp: forget the past and measure anew, once."""
+        self._samples.clear()
+        try:
+            return [await self.start()]
+        except (Transient, Unknown):
+            return []

@@ -1,0 +1,110 @@
+"""Binance's user data stream over ccxt's own authenticated connection, taken as raw frames."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from adapters.ccxt_pro.backoff import Backoff
+from adapters.ccxt_pro.client_ids import ClientIds
+from adapters.ccxt_pro.link import Link, LinkLost
+from adapters.ccxt_pro.session import Session
+from engine.values.errors import VenueError
+from engine.values.events import Event, OrderReport, Stream
+from engine.values.instrument import Instrument
+from engine.values.ports import Inbox
+from engine.values.units import Ns
+
+LOGON_S_MAX = 5.0
+
+
+class UserCodec(Protocol):
+    def decode(self, frame: bytes, at_ns: Ns) -> list[Event]: ...
+
+
+class UserStream:
+    """`codec_for` makes the codec once the instruments are known."""
+
+    def __init__(
+        self,
+        session: Session,
+        client_ids: ClientIds,
+        codec_for: Callable[[list[Instrument]], UserCodec],
+    ) -> None:
+        self._session = session
+        self._client_ids = client_ids
+        self._codec_for = codec_for
+
+    async def run(self, inbox: Inbox) -> None:
+        backoff = Backoff(self._session.clock, self._session.connects)
+        while True:
+            await backoff.ready()
+            await self._live(inbox)
+
+    async def _live(self, inbox: Inbox) -> None:
+        """One connection, from opening it to its loss."""
+        session, exchange = self._session, self._session.exchange
+        url = exchange.urls["api"]["ws"]["ws-api"]["spot"]
+        link = Link(exchange.client(url), session.options.name, Stream.PRIVATE, session.clock)
+        frames = _Frames(link, self._codec_for(list(session.instruments.values())), self._learn)
+        try:
+            link.listen(inbox, frames.take)
+            await link.open(exchange.session)
+            frames.inbox = inbox
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(link.watch(), name="private link")
+                tasks.create_task(self._log_on(link, frames), name="private logon")
+        except* LinkLost:
+            pass
+        finally:
+            link.fail("stopped")
+            inbox.put(link.disconnected())
+            await link.close(exchange)
+
+    async def _log_on(self, link: Link, frames: "_Frames") -> None:
+        session = self._session
+        try:
+            async with asyncio.timeout(LOGON_S_MAX):
+                await session.exchange.authenticate({"type": "spot"})
+        except (*session.caught, TimeoutError, VenueError) as error:
+            # The text of the error may hold the signed request: only its kind is told.
+            link.fail(f"logon refused: {type(error).__name__}")
+            return
+        frames.is_logged_on = True
+        assert frames.inbox is not None
+        frames.inbox.put(link.connected())
+
+    def _learn(self, facts: list[Event]) -> None:
+        for fact in facts:
+            if isinstance(fact, OrderReport):
+                self._client_ids.learn(fact.market, fact.venue_id, fact.client_id)
+
+
+class _Frames:
+    """Until logged on, ccxt sees the frames too, to find the answer to its request."""
+
+    def __init__(self, link: Link, codec: UserCodec, learn: Callable[[list[Event]], None]) -> None:
+        self.is_logged_on = False
+        self.inbox: Inbox | None = None
+        self._link = link
+        self._codec = codec
+        self._learn = learn
+
+    def take(self, message: Any, at_ns: Ns) -> None:
+        if self.inbox is None:
+            return
+        frame = message.data.encode() if isinstance(message.data, str) else message.data
+        if not self.is_logged_on and b'"id"' in frame[:200]:
+            self._answer(message)
+            return
+        facts = self._codec.decode(frame, at_ns)
+        self._learn(facts)
+        for fact in facts:
+            self.inbox.put(fact)
+        if len(frame) < 300 and b"eventStreamTerminated" in frame:
+            self._link.fail("user data stream ended by the venue")
+
+    def _answer(self, message: Any) -> None:
+        try:
+            self._link.parse(message)
+        except (LookupError, TypeError, ValueError) as error:
+            self._link.fail(f"unreadable answer to the logon: {type(error).__name__}")

@@ -1,0 +1,52 @@
+"""Opens a venue through ccxt: the gateway at once, the feed when the instruments are known."""
+
+from adapters.ccxt_pro.client_ids import ClientIds
+from adapters.ccxt_pro.gateway import CcxtGateway, PrivateStream
+from adapters.ccxt_pro.options import Keys, VenueOptions
+from adapters.ccxt_pro.private import ParsedPrivate
+from adapters.ccxt_pro.session import Session
+from adapters.ccxt_pro.snapshot_feed import SnapshotFeed
+from adapters.ccxt_pro.user_stream import UserStream
+from adapters.ccxt_pro.verified_feed import VerifiedFeed
+from adapters.codec.binance_user import BinanceUserCodec
+from engine.values.events import Grade
+from engine.values.instrument import Instrument
+from engine.values.ports import Clock, Feed
+
+CODECS = ("binance",)
+"""Exchange ids whose raw frames we read and prove ourselves."""
+
+
+class Venue:
+    """One venue: `gateway.instruments(...)` first, then `feed(...)`, then run both."""
+
+    def __init__(self, options: VenueOptions, clock: Clock, keys: Keys | None) -> None:
+        self.options = options
+        self._clock = clock
+        self._session = Session(options, clock, keys)
+        client_ids = ClientIds()
+        private: PrivateStream
+        if options.exchange in CODECS:
+            private = UserStream(self._session, client_ids, BinanceUserCodec)
+        else:
+            private = ParsedPrivate(self._session, client_ids)
+        self.gateway = CcxtGateway(self._session, client_ids, private)
+
+    @property
+    def grade(self) -> Grade:
+        """What the feed can vouch for: never better than asked, never better than we can."""
+        return self.options.grade if self.options.exchange in CODECS else Grade.SNAPSHOT
+
+    def feed(self, instruments: list[Instrument]) -> Feed:
+        """The public feed of these markets, which `gateway.instruments` has returned before."""
+        if self.grade is Grade.VERIFIED:
+            return VerifiedFeed(self._session, instruments)
+        # Its own exchange object: whatever ccxt connects there is public, and knows no key.
+        twin = Session(self.options, self._clock, None)
+        twin.budget, twin.connects = self._session.budget, self._session.connects
+        return SnapshotFeed(twin, instruments)
+
+
+def open_venue(options: VenueOptions, clock: Clock, keys: Keys | None) -> Venue:
+    """What `adapter = "ccxt"` in the config stands for. Imports the one exchange it needs."""
+    return Venue(options, clock, keys)
