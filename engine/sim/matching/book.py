@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+from engine.sim.matching.open_orders import OpenOrders
 from engine.sim.matching.prices import Prices
 from engine.sim.matching.taking import Taking, is_fill_or_kill, is_skipped, reaches, stops_at_itself
 from engine.sim.matching.terms import (
@@ -107,8 +108,7 @@ class MatchingBook:
     def __init__(self) -> None:
         self._bids = _Half(Side.BUY)
         self._asks = _Half(Side.SELL)
-        self._orders: dict[int, Resting] = {}
-        self._owned: dict[str, dict[int, Resting]] = {}
+        self._orders = OpenOrders()
 
     def __repr__(self) -> str:
         bid, bid_lots, ask, ask_lots = self.top()
@@ -166,7 +166,7 @@ class MatchingBook:
 
     def orders_of(self, owner: str) -> list[Resting]:
         """Open orders of one owner, oldest first."""
-        return list(self._owned.get(owner, {}).values())
+        return self._orders.of(owner)
 
     def levels(self, side: Side, count: int = 0) -> Levels:
         """Best first; a `count` of 0 is all of them."""
@@ -191,12 +191,12 @@ class MatchingBook:
                 assert level.orders, "an empty level"
                 assert level.lots == sum(r.lots_left for r in level.orders.values()), "sum"
                 for order_id, resting in level.orders.items():
-                    assert self._orders[order_id] is resting, "index"
-                    assert self._owned[resting.owner][order_id] is resting, "owners"
-                    assert (resting.side, resting.tick) == (half.side, tick), "place"
+                    self._orders.check(resting)
+                    place = (order_id, half.side, tick)
+                    assert (resting.order_id, resting.side, resting.tick) == place, "place"
                     assert resting.lots_left > 0, "an order without lots"
                     seen += 1
-        assert seen == len(self._orders) == sum(map(len, self._owned.values())), "strays"
+        assert seen == len(self._orders), "strays"
         bid, ask = self._bids.prices.best, self._asks.prices.best
         assert not bid or not ask or bid < ask, "crossed"
 
@@ -226,28 +226,13 @@ class MatchingBook:
             self._lessen(resting, taking.meet(resting))
 
     def _rest(self, order: NewOrder, lots: Lot) -> None:
-        resting = Resting(
-            order_id=order.order_id,
-            owner=order.owner,
-            side=order.side,
-            tick=order.tick,
-            lots_left=lots,
-        )
-        self._orders[order.order_id] = resting
-        owned = self._owned.get(order.owner)
-        if owned is None:
-            owned = self._owned[order.owner] = {}
-        owned[order.order_id] = resting
+        resting = Resting.of(order, lots)
+        self._orders.add(resting)
         self._half(order.side).add(resting)
 
     def _lessen(self, resting: Resting, lots: Lot) -> None:
         if not lots:
             return
         self._half(resting.side).lessen(resting, lots)
-        if resting.lots_left:
-            return
-        del self._orders[resting.order_id]
-        owned = self._owned[resting.owner]
-        del owned[resting.order_id]
-        if not owned:
-            del self._owned[resting.owner]
+        if not resting.lots_left:
+            self._orders.remove(resting)

@@ -116,3 +116,14 @@ class Resting(msgspec.Struct, kw_only=True):
     side: Side
     tick: Tick
     lots_left: Lot
+
+    @classmethod
+    def of(cls, order: NewOrder, lots: Lot) -> "Resting":
+        """What of an order comes to rest."""
+        return cls(
+            order_id=order.order_id,
+            owner=order.owner,
+            side=order.side,
+            tick=order.tick,
+            lots_left=lots,
+        )
