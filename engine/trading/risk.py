@@ -9,9 +9,8 @@ import msgspec
 
 from engine.trading.risk_checks import (
     CALM,
-    MARKET_MEASURES,
-    QUOTE_MEASURES,
     Measure,
+    Scene,
     adding_sides,
     finite,
     reference_atoms,
@@ -93,7 +92,8 @@ class Gate:
         self._bands = bands
         self._watches = [Watch(row, instrument, snapshot_grade_share_ppm) for row in rows]
         self._observed: Reading | None = None
-        self._quote_watches = [watch for watch in self._watches if watch.is_of_quotes]
+        self._of = {check: [w for w in self._watches if w.row.check is check] for check in Check}
+        self._of_quotes = [watch for watch in self._watches if watch.of_quote]
         self._unreported: deque[RiskTripped] = deque(maxlen=UNREPORTED_MAX)
 
     def __repr__(self) -> str:
@@ -111,7 +111,7 @@ class Gate:
 
     def note(self, kind: Literal["message", "reject", "fill"], side: Side, at_ns: Ns) -> None:
         """Count a request that left, a rejected order or a fill."""
-        for watch in self._of(_COUNTED_AS[kind]):
+        for watch in self._of[_COUNTED_AS[kind]]:
             watch.note(side, at_ns)
         self._observed = None
 
@@ -154,9 +154,9 @@ class Gate:
         if problem:
             self.nonsense_count += 1
             return self._nothing(problem, (problem,))
+        scenes = [watch.scene(reading, self._instrument, self._bands) for watch in self._of_quotes]
         offences = {
-            side: [self._offence(side, level, reading) for level in wish.side(side)]
-            for side in Side
+            side: [self._offence(side, level, scenes) for level in wish.side(side)] for side in Side
         }
         if stop := self._stop_reason():
             return self._nothing(stop, all_refused(wish, stop))
@@ -167,9 +167,8 @@ class Gate:
     def _look(self, reading: Reading) -> None:
         self._observed = reading
         for watch in self._watches:
-            measured = MARKET_MEASURES.get(watch.row.check)
-            if measured is not None:
-                measure = measured(watch.scene(reading, self._instrument, self._bands))
+            if watch.of_market:
+                measure = watch.of_market(watch.scene(reading, self._instrument, self._bands))
                 self._judge(watch, measure, reading)
             elif watch.trip is not None:
                 self._judge(watch, CALM, reading)
@@ -184,22 +183,21 @@ class Gate:
         ticks = crossed_ticks(wish)
         if not ticks:
             return ""
-        for watch in self._of(Check.SELF_CROSS):
+        for watch in self._of[Check.SELF_CROSS]:
             if watch.row.action is not Action.REFUSE:
                 self._judge(watch, Measure(ticks, tuple(Side)), reading)
         return f"the wish crosses itself by {ticks} ticks"
 
-    def _offence(self, side: Side, level: Level, reading: Reading) -> str:
+    def _offence(self, side: Side, level: Level, scenes: list[Scene]) -> str:
         """Why this quote may not stand, "" if it may; rows that do more than refuse trip."""
-        why = takes(side, level, reading)
-        for watch in self._quote_watches:
-            scene = watch.scene(reading, self._instrument, self._bands)
-            value = finite(QUOTE_MEASURES[watch.row.check](side, level, scene))
+        why = takes(side, level, scenes[0].reading)
+        for watch, scene in zip(self._of_quotes, scenes, strict=True):
+            value = finite(watch.of_quote(side, level, scene)) if watch.of_quote else 0
             if not watch.is_breach(value, Grade.VERIFIED):
                 continue
             why = why or watch.offence(value, Grade.VERIFIED)
             if watch.row.action is not Action.REFUSE:
-                self._judge(watch, Measure(value, (side,)), reading)
+                self._judge(watch, Measure(value, (side,)), scene.reading)
         return why
 
     def _stop_reason(self) -> str:
@@ -225,11 +223,11 @@ class Gate:
     def _room(self, side: Side, reading: Reading) -> tuple[Lot, str]:
         """The lots of a side that may fill before a cap is met, and the tightest cap's name."""
         rooms = []
-        for watch in self._of(Check.WORST_POSITION):
+        for watch in self._of[Check.WORST_POSITION]:
             share = watch.share_at(reading.grade)
             rooms.append((position_room(side, self._bands, share, reading), watch.row.check))
         unit = reference_atoms(reading, self._instrument)
-        for watch in self._of(Check.WORST_VALUE):
+        for watch in self._of[Check.WORST_VALUE]:
             most = int(watch.bound(reading.grade).threshold) // unit if unit else 0
             room = most - side.sign * reading.position_lots if unit else 0
             rooms.append((max(0, room), watch.row.check))
@@ -282,18 +280,15 @@ class Gate:
         )
 
     def _size_max(self, check: Check, reading: Reading) -> int:
-        return min(int(watch.bound(reading.grade).threshold) for watch in self._of(check))
+        return min(int(watch.bound(reading.grade).threshold) for watch in self._of[check])
 
     def _places_max(self, now_ns: Ns) -> int:
         """What is left of the message budget; nothing while a check of the market refuses."""
         if any(watch.action is Action.REFUSE for watch in self._tripped()):
             return 0
-        rates = self._of(Check.MESSAGE_RATE)
+        rates = self._of[Check.MESSAGE_RATE]
         left = (math.floor(watch.row.threshold) - sum(watch.counts(now_ns)) for watch in rates)
         return max(0, min(left))
-
-    def _of(self, check: Check) -> Iterator[Watch]:
-        return (watch for watch in self._watches if watch.row.check is check)
 
     def _tripped(self) -> Iterator[Watch]:
         return (watch for watch in self._watches if watch.trip is not None)

@@ -6,7 +6,14 @@ from fractions import Fraction
 
 import msgspec
 
-from engine.trading.risk_checks import QUOTE_MEASURES, Measure, Number, Scene, finite
+from engine.trading.risk_checks import (
+    MARKET_MEASURES,
+    QUOTE_MEASURES,
+    Measure,
+    Number,
+    Scene,
+    finite,
+)
 from engine.trading.risk_rows import COUNT_MAX, Action, Check, Reading, RiskRow
 from engine.treasury.bands import Bands
 from engine.values.events import Grade
@@ -51,12 +58,16 @@ class Watch:
     def __init__(self, row: RiskRow, instrument: Instrument, snapshot_share_ppm: Ppm) -> None:
         self.row = row
         self.trip: Trip | None = None
-        self._snapshot_share = Fraction(snapshot_share_ppm, PPM)
+        self.of_market = MARKET_MEASURES.get(row.check)
+        self.of_quote = QUOTE_MEASURES.get(row.check)
+        snapshot_share = Fraction(snapshot_share_ppm, PPM)
+        self._share = _exact(row.threshold)
+        self._share_tight = self._share * snapshot_share
         self._market = instrument.market
         self._unit = 10**instrument.quote_exponent if row.check in _MONEY else 1
         self._full = self._bound(Fraction(1))
         is_cap = row.check in _TIGHTER_ON_SNAPSHOT
-        self._tight = self._bound(self._snapshot_share) if is_cap else self._full
+        self._tight = self._bound(snapshot_share) if is_cap else self._full
         # One more than may be counted is enough to know that it is too many.
         most = math.ceil(min(row.threshold, COUNT_MAX)) + 1
         self._happenings = {side: deque[Ns](maxlen=most) for side in Side}
@@ -71,11 +82,6 @@ class Watch:
         if self.row.action is Action.HALT and self.trip and not self.trip.is_known:
             return Action.PULL_MARKET
         return self.row.action
-
-    @property
-    def is_of_quotes(self) -> bool:
-        """True where single quotes are measured, not the market."""
-        return self.row.check in QUOTE_MEASURES
 
     @property
     def is_latched(self) -> bool:
@@ -98,8 +104,7 @@ class Watch:
 
     def share_at(self, grade: Grade) -> Fraction:
         """The threshold as an exact share, tightened where the book is not verified."""
-        whole = _exact(self.row.threshold)
-        return whole if grade is Grade.VERIFIED else whole * self._snapshot_share
+        return self._share if grade is Grade.VERIFIED else self._share_tight
 
     def note(self, side: Side, at_ns: Ns) -> None:
         self._happenings[side].append(at_ns)
