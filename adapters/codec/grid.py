@@ -73,9 +73,8 @@ def _price(instrument: Instrument, text: str) -> Tick:
 
 def _size(instrument: Instrument, text: str) -> Lot:
     value = scaled(text, SIZE_EXPONENT_MAX)
-    lots, rest = divmod(
-        value, instrument.lot * 10 ** (SIZE_EXPONENT_MAX - instrument.size_exponent)
-    )
-    if not 0 <= value or lots > WHOLE_MAX:
+    unit: int = instrument.lot * 10 ** (SIZE_EXPONENT_MAX - instrument.size_exponent)
+    lots, rest = divmod(value, unit)
+    if value < 0 or lots > WHOLE_MAX:
         raise ValueError(f"size {text[:60]} is out of range")
     return max(lots, 1) if rest else lots

@@ -1,0 +1,216 @@
+"""The market's levels of one instrument: integers, whole messages, the best prices at once."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Mapping
+
+from engine.values.units import Levels, Lot, Side, Tick
+
+LEVELS_MAX = 20_000
+"""Levels kept on one side. Farther ones are forgotten: venues never send zeros for all of them."""
+BPS = 10_000
+
+
+class HalfBook:
+    """One side: lots by tick, and the ticks in order with the best last, where changes are cheap.
+
+    Keys are ticks of bids and negated ticks of asks.
+    """
+
+    def __init__(self, sign: int, levels_max: int) -> None:
+        self.sign = sign
+        self.lots: dict[Tick, Lot] = {}
+        self.keys: list[int] = []
+        self._levels_max = levels_max
+
+    def replace(self, levels: Levels) -> None:
+        self.lots = {tick: lots for tick, lots in levels if lots}
+        self.keys = sorted(self.sign * tick for tick in self.lots)
+        self._forget_farthest()
+
+    def apply(self, levels: Levels) -> None:
+        sign, known, keys = self.sign, self.lots, self.keys
+        for tick, lots in levels:
+            if lots:
+                if tick not in known:
+                    insort(keys, sign * tick)
+                known[tick] = lots
+            elif tick in known:
+                del known[tick]
+                self._remove_key(sign * tick)
+        if len(keys) > self._levels_max:
+            self._forget_farthest()
+
+    def _remove_key(self, key: int) -> None:
+        keys = self.keys
+        if keys[-1] == key:
+            keys.pop()
+        else:
+            del keys[bisect_left(keys, key)]
+
+    def _forget_farthest(self) -> None:
+        excess = max(0, len(self.keys) - self._levels_max)
+        for key in self.keys[:excess]:
+            del self.lots[self.sign * key]
+        del self.keys[:excess]
+
+    def best_first(self) -> Iterator[tuple[Tick, Lot]]:
+        sign, known = self.sign, self.lots
+        for key in reversed(self.keys):
+            tick = sign * key
+            yield tick, known[tick]
+
+
+class Book:
+    """L2 of one market. `bid_tick` and its three siblings are always current; 0 where empty.
+
+    It applies what it is given: continuity is the adapter's promise, sense is `is_crossed`.
+    """
+
+    def __init__(self, levels_max: int = LEVELS_MAX) -> None:
+        self._bids = HalfBook(1, levels_max)
+        self._asks = HalfBook(-1, levels_max)
+        self.bid_tick: Tick = 0
+        self.bid_lots: Lot = 0
+        self.ask_tick: Tick = 0
+        self.ask_lots: Lot = 0
+
+    def __repr__(self) -> str:
+        return f"<Book {top_text(self)} depth {len(self._bids.keys)}/{len(self._asks.keys)}>"
+
+    def apply_snapshot(self, bids: Levels, asks: Levels) -> None:
+        """Replace everything."""
+        self._bids.replace(bids)
+        self._asks.replace(asks)
+        self._refresh()
+
+    def apply_delta(self, bids: Levels, asks: Levels) -> None:
+        """Absolute lots of changed levels; 0 removes, and removing what is absent is normal."""
+        if bids:
+            self._bids.apply(bids)
+        if asks:
+            self._asks.apply(asks)
+        self._refresh()
+
+    def clear(self) -> None:
+        self.apply_snapshot([], [])
+
+    def _refresh(self) -> None:
+        bids, asks = self._bids, self._asks
+        self.bid_tick = tick = bids.keys[-1] if bids.keys else 0
+        self.bid_lots = bids.lots[tick] if tick else 0
+        self.ask_tick = tick = -asks.keys[-1] if asks.keys else 0
+        self.ask_lots = asks.lots[tick] if tick else 0
+
+    def is_crossed(self) -> bool:
+        """Crossed or locked: there is no market between these prices."""
+        return 0 < self.ask_tick <= self.bid_tick
+
+    def best_first(self, side: Side) -> Iterator[tuple[Tick, Lot]]:
+        """BUY walks the bids, SELL the asks."""
+        return self._half(side).best_first()
+
+    def levels(self, side: Side, count: int) -> Levels:
+        """The best `count` levels, best first."""
+        return first(self.best_first(side), count)
+
+    def lots_at(self, side: Side, tick: Tick) -> Lot:
+        return self._half(side).lots.get(tick, 0)
+
+    def depth_within(self, side: Side, bps: int) -> Lot:
+        """Lots no farther than `bps` from mid; 0 where there is no mid."""
+        return depth_within(self, side, bps)
+
+    def walk(self, side: Side, lots: Lot) -> tuple[Lot, int, Tick]:
+        """Take `lots` from the levels of `side`: (filled lots, sum of tick x lots, worst tick)."""
+        return walk(self.best_first(side), lots)
+
+    def without(self, own: Mapping[tuple[Side, Tick], Lot]) -> "BookView":
+        """The market as it would stand without our own orders. Good until the next change."""
+        return BookView(self, own)
+
+    def check(self) -> None:
+        """Assert that both sides are in order and that the best prices are the best."""
+        for half in (self._bids, self._asks):
+            assert half.keys == sorted(half.sign * tick for tick in half.lots), (
+                "keys and lots differ"
+            )
+            assert all(tick > 0 and lots > 0 for tick, lots in half.lots.items()), "empty level"
+        bids, asks = self._bids.lots, self._asks.lots
+        assert (self.bid_tick, self.ask_tick) == (max(bids, default=0), min(asks, default=0))
+        assert self.bid_lots == bids.get(self.bid_tick, 0)
+        assert self.ask_lots == asks.get(self.ask_tick, 0)
+
+    def _half(self, side: Side) -> HalfBook:
+        return self._bids if side is Side.BUY else self._asks
+
+
+class BookView:
+    """A book less some lots at some ticks, with the reading half of Book's interface.
+
+    Where our order is larger than what the market shows (it was just sent), the level is empty.
+    """
+
+    def __init__(self, book: Book, own: Mapping[tuple[Side, Tick], Lot]) -> None:
+        self._book = book
+        self._own = own
+        self.bid_tick, self.bid_lots = next(self.best_first(Side.BUY), (0, 0))
+        self.ask_tick, self.ask_lots = next(self.best_first(Side.SELL), (0, 0))
+
+    def __repr__(self) -> str:
+        return f"<BookView {top_text(self)} without {len(self._own)} own>"
+
+    def is_crossed(self) -> bool:
+        return 0 < self.ask_tick <= self.bid_tick
+
+    def best_first(self, side: Side) -> Iterator[tuple[Tick, Lot]]:
+        own = self._own
+        for tick, shown in self._book.best_first(side):
+            lots = shown - own.get((side, tick), 0)
+            if lots > 0:
+                yield tick, lots
+
+    def levels(self, side: Side, count: int) -> Levels:
+        return first(self.best_first(side), count)
+
+    def lots_at(self, side: Side, tick: Tick) -> Lot:
+        return max(0, self._book.lots_at(side, tick) - self._own.get((side, tick), 0))
+
+    def depth_within(self, side: Side, bps: int) -> Lot:
+        return depth_within(self, side, bps)
+
+    def walk(self, side: Side, lots: Lot) -> tuple[Lot, int, Tick]:
+        return walk(self.best_first(side), lots)
+
+
+def first(levels: Iterator[tuple[Tick, Lot]], count: int) -> Levels:
+    return [level for level, _ in zip(levels, range(count), strict=False)]
+
+
+def walk(levels: Iterable[tuple[Tick, Lot]], lots: Lot) -> tuple[Lot, int, Tick]:
+    left, notional, worst = lots, 0, 0
+    for tick, shown in levels:
+        if left <= 0:
+            break
+        taken = min(left, shown)
+        left -= taken
+        notional += taken * tick
+        worst = tick
+    return lots - left, notional, worst
+
+
+def depth_within(book: Book | BookView, side: Side, bps: int) -> Lot:
+    if not book.bid_tick or not book.ask_tick:
+        return 0
+    sign = side.sign
+    bound = sign * (book.bid_tick + book.ask_tick) * (BPS - sign * bps)
+    total = 0
+    for tick, lots in book.best_first(side):
+        if sign * tick * 2 * BPS < bound:
+            break
+        total += lots
+    return total
+
+
+def top_text(book: Book | BookView) -> str:
+    bid, ask = f"{book.bid_tick}x{book.bid_lots}", f"{book.ask_tick}x{book.ask_lots}"
+    return f"bid {bid if book.bid_tick else '-'} ask {ask if book.ask_tick else '-'}"
