@@ -82,6 +82,7 @@ def test_a01_a_secret_does_not_show_itself() -> None:
         f"api_key={API_KEY}\nsecret={CANARY}\npassword=correct horse\n",
         f"# ours\napi_key = '{API_KEY}'\n\nsecret = \"{CANARY}\"\npassphrase = correct horse",
     ],
+    ids=["json", "json as ccxt names it", "lines", "lines with quotes"],
 )
 def test_each_format_is_read(tmp_path: Path, content: str) -> None:
     found = from_file(tmp_path / "k", content)
@@ -150,6 +151,7 @@ def test_a_name_that_is_a_path_is_refused(tmp_path: Path, name: str) -> None:
         json.dumps([API_KEY, CANARY]),
         f"api_key={API_KEY}\n-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----",
     ],
+    ids=range(9),
 )
 def test_a01_a_bad_key_file_is_refused_without_being_quoted(tmp_path: Path, content: str) -> None:
     with pytest.raises(UserError) as caught:

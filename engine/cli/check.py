@@ -1,0 +1,102 @@
+"""`ballast check`: everything about a config that can be known before a venue is asked."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from adapters.ccxt_pro.options import VenueOptions
+from engine.cli.show import as_json
+from engine.runtime.config import Config, MarketConfig, config_hash, load_config
+from engine.runtime.config_check import problems
+from engine.runtime.control import refuse_long
+from engine.runtime.plugins import LoadedStrategy, load_strategy
+from engine.values.errors import UserError
+
+
+def check(
+    config: Annotated[Path, typer.Argument(help="A config file, as in configs/.")],
+    json: Annotated[bool, typer.Option("--json", help="One object on the last line.")] = False,
+) -> None:
+    """Check CONFIG, load its strategies with their params, and say what would run."""
+    checked = load_config(config)
+    refuse_long(checked.socket_path)
+    venue_options(checked, str(config))
+    loaded = load_all(checked, str(config))
+    if json:
+        as_json(_summary(checked, loaded))
+        return
+    typer.echo(f"{config}: fine; {checked.name}, mode {checked.mode}, data in {checked.data_dir}")
+    for market, strategy in zip(checked.markets, loaded, strict=True):
+        typer.echo(_text(market, strategy))
+
+
+def load_all(config: Config, name: str) -> list[LoadedStrategy]:
+    """Every market's strategy, in order. Raises UserError with all that is wrong, one a line."""
+    loaded, mistakes = [], []
+    for index, market in enumerate(config.markets):
+        try:
+            loaded.append(load_strategy(market.strategy, market.params, f"markets[{index}]"))
+        except UserError as error:
+            mistakes += str(error).splitlines()
+    if mistakes:
+        raise UserError("\n".join(f"{name}: {mistake}" for mistake in mistakes))
+    return loaded
+
+
+def venue_options(config: Config, name: str) -> dict[str, VenueOptions]:
+    """What the adapter is told of each venue. Raises UserError with all that is wrong."""
+    options, mistakes = {}, []
+    for index, venue in enumerate(config.venues):
+        fixed = {
+            "name": venue.name,
+            "exchange": venue.exchange,
+            "urls": venue.urls,
+            "sandbox": venue.sandbox,
+        }
+        table = {**venue.options, **fixed}
+        found = problems(table, VenueOptions, f"venues[{index}].options")
+        found += [
+            f"venues[{index}].options.{key}: stands in [[venues]] itself"
+            for key in fixed
+            if key in venue.options
+        ]
+        mistakes += found
+        if not found:
+            options[venue.name] = msgspec.convert(table, VenueOptions)
+    if mistakes:
+        raise UserError("\n".join(f"{name}: {mistake}" for mistake in mistakes))
+    return options
+
+
+def _summary(config: Config, loaded: list[LoadedStrategy]) -> dict[str, object]:
+    return {
+        "ok": True,
+        "name": config.name,
+        "mode": config.mode,
+        "config_hash": config_hash(config),
+        "data_dir": config.data_dir,
+        "markets": [
+            {
+                "market": market.market,
+                "strategy": strategy.name,
+                "file": strategy.file,
+                "file_hash": strategy.file_hash,
+                "params": strategy.params,
+                "risk_rows": len(market.risk),
+            }
+            for market, strategy in zip(config.markets, loaded, strict=True)
+        ],
+    }
+
+
+def _text(market: MarketConfig, strategy: LoadedStrategy) -> str:
+    bands = market.bands
+    return (
+        f"  {market.market}: {strategy.name} ({strategy.file}, {strategy.file_hash[:12]})\n"
+        f"    params   {strategy.params}\n"
+        f"    bands    floor {bands.floor}, lower {bands.lower}, target {bands.target}, "
+        f"upper {bands.upper}, cap {bands.cap}\n"
+        f"    risk     {', '.join(sorted(row.check for row in market.risk))}"
+    )
