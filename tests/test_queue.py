@@ -5,6 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.sim.matching.queue import Log, Power, QueuePlace, RiskAverse
+from engine.sim.matching.shared_queue import SharedQueue
+from engine.sim.matching.terms import Resting
+from engine.values.units import Side
 
 MODELS = [RiskAverse(), Power(1), Power(2), Power(3), Log()]
 
@@ -74,3 +77,15 @@ def test_what_passes_is_the_volume_less_the_front(trades, shown):
     queue = place(RiskAverse(), shown)
     passed = sum(queue.on_trade(lots) for lots in trades)
     assert passed == max(sum(trades) - shown, 0)
+
+
+def test_a_later_order_never_overtakes_an_earlier_one():
+    # Alone, the later place (80 of 100 in front) would end at 11.1, before the earlier at 15.
+    queue = SharedQueue(Power(3))
+    for order_id, shown in ((1, 50), (2, 80)):
+        queue.join(
+            Resting(order_id=order_id, owner="me", side=Side.BUY, tick=62, lots_left=5), shown
+        )
+    queue.depth(prev=100, new=30)
+    queue.check(shown=30)
+    assert [front for _, front in queue] == [15, 15]
