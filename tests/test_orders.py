@@ -262,7 +262,7 @@ def test_o06_an_order_that_lands_after_it_was_given_up_lives_and_is_to_be_cancel
     assert orders.get("a").status is Status.REJECTED
     change = orders.apply(report(OrderState.OPEN, at=10 * NS_PER_S))
     assert change.kind is Kind.REVIVED
-    assert (change.after.status, change.after.cancel_wanted) == (Status.OPEN, True)
+    assert (change.after.status, change.after.is_given_up) == (Status.OPEN, True)
 
 
 def test_o02_a_doubted_send_is_resolved_by_the_venues_report():

@@ -2,7 +2,6 @@
 
 from fractions import Fraction
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -88,9 +87,12 @@ def test_a_trade_of_before_the_opening_is_not_booked():
     assert portfolio.book_fill(BTT, fill(6))
 
 
-def test_a_ledger_opens_once():
-    with pytest.raises(AssertionError):
-        opened().open([])
+def test_an_asset_opens_once():
+    portfolio = opened()
+    assert portfolio.is_open(BTT.market)
+    portfolio.open([Balance(asset="USDT", free_atoms=7, locked_atoms=0)])
+    assert portfolio.balance("USDT") == 10**9
+    assert not Portfolio([BTT]).is_open(BTT.market)
 
 
 def test_inventory_is_floored_to_whole_lots():

@@ -149,8 +149,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     `reported_lots` is the largest cumulative fill that the venue reported, `booked_lots` the sum of
     distinct fills, `filled_lots` the larger of both. `ended` is the venue's own word of an end,
-    `ended_lots` its cumulative fill then. An external order that is known by its fills alone has
-    `lots` 0. Times: `updated_ns` and `fill_ns` are the venue's, all others ours.
+    `ended_lots` its cumulative fill then. `is_given_up` is an order that we had taken for dead
+    before the venue showed it: while it lives it is to be cancelled (O06). An external order that
+    is known by its fills alone has `lots` 0. Times: `updated_ns` and `fill_ns` are the venue's, all
+    others ours.
     """
 
     client_id: str
@@ -178,7 +180,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     is_amended: bool = False
     is_external: bool = False
     is_late: bool = False
-    cancel_wanted: bool = False
+    is_given_up: bool = False
     ended: Status | None = None
     ended_lots: Lot = 0
 
@@ -200,6 +202,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def working_lots(self) -> Lot:
         """What may still change the booked position: the rest of a live order, pending fills."""
         return self.pending_lots + (self.left_lots if self.is_live else 0)
+
+    @property
+    def cancel_wanted(self) -> bool:
+        """We asked for its end at least once, whatever became of that."""
+        return self.cancel_ns > 0
 
     @property
     def is_overfilled(self) -> bool:
@@ -282,7 +289,7 @@ def settled(order: Order, params: Params) -> Order:
         status=status,
         unknown_during=_during(order, move),
         is_late=order.ended not in (None, Status.FILLED) and order.booked_lots > order.ended_lots,
-        cancel_wanted=order.is_seen
+        is_given_up=order.is_seen
         and (order.is_refused or order.absent_ns >= order.intent_ns + params.settle_ns),
     )
 

@@ -165,6 +165,9 @@ class Orders:
         """Settle first, so that an illegal move leaves nothing behind."""
         order = settled(order, self.params)
         self._shelf.put(order, at_ns)
+        if not order.is_live:
+            self._missing.pop(order.client_id, None)
+            self._asking.pop(order.client_id, None)
         return order
 
     # --- questions

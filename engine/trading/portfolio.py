@@ -45,23 +45,27 @@ class Portfolio:
         self._results = {item.market: Results(item) for item in instruments}
         self._trades = {item.market: TradeIds(TRADE_IDS_MAX) for item in instruments}
         self._touched_ns: dict[str, Ns] = {}
-        self._is_open = False
+        self._gaps: dict[str, Atoms] = {}
 
     # --- money moves
-
-    @property
-    def is_open(self) -> bool:
-        return self._is_open
 
     def open(self, balances: Sequence[Balance], market: str = "") -> None:
         """Start from what the venue says there is. Earlier trades are in it: settle them.
 
-        `market` names the one market whose exponents the balances are in; "" for the account's.
+        `market` names the one market whose exponents the balances are in; "" for the account's. An
+        asset opens once: a second market of the account adds only what the first did not have.
         """
-        assert not self._is_open, "a ledger opens once"
         for asset, atoms in self._totals(balances, market).items():
-            self._post(asset, OPENING, atoms)
-        self._is_open = True
+            if (asset, OPENING) not in self._accounts:
+                self._post(asset, OPENING, atoms)
+
+    def is_open(self, market: str) -> bool:
+        """Whether both assets of a market have an opening balance."""
+        item = self._instruments[market]
+        return all((asset, OPENING) in self._accounts for asset in (item.base, item.quote))
+
+    def instrument(self, market: str) -> Instrument:
+        return self._instruments[market]
 
     def settle_trades(self, market: str, trade_id: int) -> None:
         """Trades up to this id are in the opening balances or booked: never book them again."""
@@ -79,9 +83,11 @@ class Portfolio:
             return False
         base, quote = instrument.flows(fill.side, fill.tick, fill.lots)
         trades, fees = f"trades {fill.market}", f"fees {fill.market}"
-        self._post(instrument.base, trades, base * self._finer(instrument, instrument.base))
-        self._post(instrument.quote, trades, quote * self._finer(instrument, instrument.quote))
-        fee_atoms = fill.fee_atoms * self._finer(instrument, fill.fee_asset)
+        self._post(instrument.base, trades, base * self.finer(instrument.market, instrument.base))
+        self._post(
+            instrument.quote, trades, quote * self.finer(instrument.market, instrument.quote)
+        )
+        fee_atoms = fill.fee_atoms * self.finer(instrument.market, fill.fee_asset)
         self._post(fill.fee_asset, fees, -fee_atoms)
         for asset in (instrument.base, instrument.quote, fill.fee_asset):
             self._touched_ns[asset] = max(self._touched_ns.get(asset, 0), fill.at_ns)
@@ -112,7 +118,7 @@ class Portfolio:
         Opening balance, fills of all markets, fees in the base asset and adjustments are in it.
         """
         item = self._instruments[market]
-        lot_atoms = item.base_atoms(1) * self._finer(item, item.base)
+        lot_atoms = item.base_atoms(1) * self.finer(item.market, item.base)
         return self.balance(item.base) // lot_atoms
 
     def traded_lots(self, market: str) -> Lot:
@@ -134,6 +140,11 @@ class Portfolio:
                 found.append(Gap(asset=asset, ours_atoms=ours, theirs_atoms=theirs))
         return found
 
+    def repeated(self, gaps: Sequence[Gap]) -> set[str]:
+        """Assets whose gap is the same as in the reading before; remembers this reading."""
+        before, self._gaps = self._gaps, {gap.asset: gap.atoms for gap in gaps}
+        return {gap.asset for gap in gaps if before.get(gap.asset) == gap.atoms}
+
     def touched_ns(self, asset: str) -> Ns:
         """When the last fill or adjustment of the asset was learned: an older reading lacks it."""
         return self._touched_ns.get(asset, 0)
@@ -143,13 +154,17 @@ class Portfolio:
         own = [_exponent(item, asset) for item in self._instruments.values()]
         return max(own, default=ASSET_EXPONENT)
 
+    def finer(self, market: str, asset: str) -> int:
+        """What turns this market's atoms of the asset into the account's."""
+        return int(10 ** (self.exponent(asset) - _exponent(self._instruments[market], asset)))
+
     def check(self) -> None:
         """Assert that every posting has its counterpart and every lot its money."""
         assets = {asset for asset, _ in self._accounts}
         assert all(sum(self.accounts(asset).values()) == 0 for asset in assets)
         for market, results in self._results.items():
             item = self._instruments[market]
-            atoms = item.base_atoms(results.net_lots) * self._finer(item, item.base)
+            atoms = item.base_atoms(results.net_lots) * self.finer(item.market, item.base)
             assert self._accounts.get((item.base, f"trades {market}"), 0) == -atoms
             results.check()
             self._trades[market].check()
@@ -159,14 +174,10 @@ class Portfolio:
         for name, amount in ((HOLDINGS, atoms), (account, -atoms)):
             self._accounts[asset, name] = self._accounts.get((asset, name), 0) + amount
 
-    def _finer(self, instrument: Instrument, asset: str) -> int:
-        """What turns this market's atoms of the asset into the account's."""
-        return int(10 ** (self.exponent(asset) - _exponent(instrument, asset)))
-
     def _totals(self, balances: Sequence[Balance], market: str) -> dict[str, Atoms]:
         totals = {}
         for balance in balances:
-            factor = self._finer(self._instruments[market], balance.asset) if market else 1
+            factor = self.finer(market, balance.asset) if market else 1
             totals[balance.asset] = (balance.free_atoms + balance.locked_atoms) * factor
         return totals
 
