@@ -25,7 +25,7 @@ class Standing:
         self.halted = halted
         self.frozen = ""
         self.stopping = ""
-        self.is_private_up = False
+        self.private_down = "not connected"
         self.is_reconciled = False
         self.doubts: dict[str, str] = {"book": "no snapshot yet", "public link": "not connected"}
 
@@ -48,9 +48,12 @@ class Standing:
 
     @property
     def may_quote(self) -> bool:
-        return self.is_reconciled and not (
-            self.halted or self.frozen or self.stopping or self.doubts
-        )
+        return self.may_quote_but_for("")
+
+    def may_quote_but_for(self, source: str) -> bool:
+        """Whether nothing, or nothing but this one source of doubt, stands against quoting."""
+        latched = self.halted or self.frozen or self.stopping
+        return self.is_reconciled and not latched and self.doubts.keys() <= {source}
 
     def state(self, has_quotes: bool) -> tuple[MarketState, str]:
         """The state and the reason that a person reads; the graver one wins."""
@@ -58,8 +61,8 @@ class Standing:
             return MarketState.HALTED, self.halted
         if self.frozen or self.stopping:
             return MarketState.CANCEL_ONLY, self.frozen or self.stopping
-        if not self.is_private_up:
-            return MarketState.INIT, "the private stream is not connected"
+        if self.private_down:
+            return MarketState.INIT, f"private link: {self.private_down}"
         if not self.is_reconciled:
             return MarketState.RECONCILING, "asking the venue what is open"
         if self.doubts:

@@ -26,7 +26,7 @@ from engine.values.events import (
     VenueState,
 )
 from engine.values.intents import Hedge, Ladder
-from engine.values.units import Ns
+from engine.values.units import Atoms, Ns
 
 
 class SessionStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -48,11 +48,27 @@ class SessionEnded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Opening(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """What a venue account held when this journal began, or after a person explained a change."""
+    """Where the account of a market starts: what the venue held, and its last trade before that.
+
+    `balances` are the whole account's and stand in the first opening of a venue only.
+    """
+
+    venue: str
+    market: str
+    at_ns: Ns
+    balances: list[Balance]
+    trade_id: int
+
+
+class Adjusted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Money that moved without a trade of ours, taken into the ledger by a person's word."""
 
     venue: str
     at_ns: Ns
-    balances: list[Balance]
+    asset: str
+    atoms: Atoms
+    who: str
+    reason: str
 
 
 class OrderIntent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -113,25 +129,16 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     explained: str
 
 
-class OperatorWord(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A command that came over the control socket, whether or not it changed anything."""
-
-    at_ns: Ns
-    who: str
-    verb: str
-    text: str
-
-
 Record: TypeAlias = (
     SessionStarted
     | SessionEnded
     | Opening
+    | Adjusted
     | OrderIntent
     | Decision
     | StateChanged
     | RiskTripped
     | Difference
-    | OperatorWord
     | Hedge
     | Cancel
     | CancelAll

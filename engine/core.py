@@ -1,0 +1,269 @@
+"""Facts come in, one pure function decides, wishes go out. The one place where the rooms meet."""
+
+from collections.abc import Iterable
+from typing import assert_never
+
+import msgspec
+
+from engine.trading.client_ids import ClientIds
+from engine.trading.disturbances import DisturbanceParams, Disturbances
+from engine.trading.keeper import Keeper, KeeperParams
+from engine.trading.links import LinkParams, VenueLinks
+from engine.trading.maker import Maker, MakerParams
+from engine.trading.quoter import MarketSetup, Quoter
+from engine.trading.standing import MarketState
+from engine.values import events as ev
+from engine.values.records import Record, StateChanged
+from engine.values.step import Step
+from engine.values.units import NS_PER_MS, Ns
+
+
+class EngineParams(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for all markets of one process. `epoch` was durable before it came here."""
+
+    epoch: int
+    id_prefix: str
+    maker: MakerParams
+    keeper: KeeperParams
+    links: LinkParams = LinkParams()
+    disturbances: DisturbanceParams = DisturbanceParams()
+    timer_ns: Ns = 50 * NS_PER_MS
+
+
+class Engine:
+    """The whole engine without an edge: synchronous, total, and the same in every driver.
+
+    `past` is the journal so far: starting is recovering.
+    """
+
+    def __init__(
+        self, setups: list[MarketSetup], params: EngineParams, past: Iterable[Record] = ()
+    ) -> None:
+        self.params = params
+        self.now_ns: Ns = 0
+        self.ids = ClientIds(params.id_prefix, params.epoch)
+        self.links: dict[str, VenueLinks] = {}
+        self.keepers: dict[str, Keeper] = {}
+        self.makers: dict[str, Maker] = {}
+        self.clock_offset_ns: dict[str, Ns] = {}
+        self.disturbances = Disturbances(params.disturbances)
+        self.stopped_ns: Ns = 0
+        self._open(setups)
+        for record in past:
+            self._remember(record)
+
+    # --- the one way in -------------------------------------------------------------------------
+
+    def process(self, event: ev.Event) -> Step:
+        """Join one fact and say what is to be done, kept and shown. Total: raises nothing."""
+        step = Step(commands=[], records=[], alerts=[])
+        self.now_ns = max(self.now_ns, event.at_ns)
+        match event:
+            case ev.BookDelta() | ev.BookSnapshot() | ev.BookLost() | ev.TopOfBook() | ev.Trade():
+                self._on_market(event, step)
+            case (
+                ev.OrderSent() | ev.OrderReport() | ev.OrderFailed() | ev.CancelFailed()
+                | ev.OrderAbsent() | ev.QueryFailed() | ev.Fill()
+            ):  # fmt: skip
+                self._on_order(event, step)
+            case ev.Balances() | ev.VenueState() | ev.AllCanceled():
+                self._on_account(event, step)
+            case ev.RatingSet() | ev.Halt() | ev.Resume() | ev.Stop():
+                self._on_operator(event, step)
+            case _:
+                self._on_link(event, step)
+        return step
+
+    # --- facts by kind --------------------------------------------------------------------------
+
+    def _on_market(self, fact: ev.MarketFact, step: Step) -> None:
+        maker = self.makers.get(fact.market)
+        if maker is None:
+            return
+        quoter = maker.quoter
+        self.links[quoter.setup.instrument.venue][ev.Stream.PUBLIC].alive(fact.at_ns)
+        match fact:
+            case ev.BookDelta():
+                quoter.on_delta(fact)
+            case ev.BookSnapshot():
+                quoter.on_snapshot(fact)
+            case ev.BookLost():
+                quoter.on_lost(fact)
+            case ev.TopOfBook():
+                quoter.on_top(fact)
+                return
+            case ev.Trade():
+                quoter.on_trade(fact)
+                return
+            case _:
+                assert_never(fact)
+        maker.look(self.now_ns, step)
+
+    def _on_order(self, fact: ev.OrderFact, step: Step) -> None:
+        maker = self.makers.get(fact.market)
+        if maker is None:
+            return
+        is_fill = maker.keeper.on_order(fact, maker.quoter, step)
+        maker.look(self.now_ns, step, "fill" if is_fill else "")
+
+    def _on_account(self, fact: ev.AccountFact, step: Step) -> None:
+        match fact:
+            case ev.Balances():
+                return  # pushed balances prove nothing: each reconciliation compares them all
+            case ev.VenueState():
+                maker = self.makers.get(fact.market)
+                if maker is not None:
+                    maker.keeper.on_state(fact, maker.quoter, step)
+                    maker.look(self.now_ns, step, "reconciled")
+            case ev.AllCanceled():
+                step.records.append(fact)
+            case _:
+                assert_never(fact)
+
+    def _on_operator(self, fact: ev.OperatorFact, step: Step) -> None:
+        step.records.append(fact)
+        if isinstance(fact, ev.Resume):
+            for maker in self._makers_of(fact.market):
+                maker.keeper.claim(maker.market, fact, step)
+        self._heed(fact)
+        wanted = "" if isinstance(fact, ev.Stop) else fact.market
+        for maker in self._makers_of(wanted):
+            maker.look(self.now_ns, step, type(fact).__name__)
+
+    def _heed(self, word: ev.OperatorFact) -> None:
+        """What a person's word changes, live and when it is read back from the journal."""
+        match word:
+            case ev.RatingSet():
+                for maker in self._makers_of(word.market):
+                    maker.quoter.rating = word
+            case ev.Halt():
+                for maker in self._makers_of(word.market):
+                    maker.standing.halt(f"{word.who}: {word.reason}")
+            case ev.Resume():
+                for maker in self._makers_of(word.market):
+                    maker.resume(word.at_ns)
+            case ev.Stop():
+                self.stopped_ns = self.stopped_ns or word.at_ns
+                for maker in self.makers.values():
+                    maker.standing.stopping = f"stopping, asked by {word.who}"
+            case _:
+                assert_never(word)
+
+    def _on_link(self, fact: ev.LinkFact, step: Step) -> None:
+        match fact:
+            case ev.Timer():
+                self._on_timer(step)
+            case ev.Alive() | ev.Connected() | ev.Disconnected():
+                self._on_wire(fact, step)
+            case ev.ClockOffset():
+                self.clock_offset_ns[fact.venue] = fact.offset_ns
+            case ev.ClockStep() | ev.LoopLag() | ev.JournalLag():
+                source, reason = self.disturbances.judge(fact)
+                if source:
+                    self._doubt_all(source, reason, step)
+            case ev.Overrun():
+                maker = self.makers[fact.market]
+                if self.disturbances.is_too_slow(fact):
+                    maker.standing.halt("strategy: over its time budget again and again")
+                maker.look(self.now_ns, step)
+            case ev.Quarantined():
+                if self.disturbances.is_flood(fact):
+                    self._freeze(fact.venue, f"too many unreadable frames: {fact.reason}", step)
+            case _:
+                assert_never(fact)
+
+    def _on_wire(self, fact: ev.Alive | ev.Connected | ev.Disconnected, step: Step) -> None:
+        links = self.links.get(fact.venue)
+        if links is None:
+            return
+        link = links[fact.stream]
+        match fact:
+            case ev.Alive():
+                link.alive(fact.at_ns)
+            case ev.Connected():
+                link.connected(fact.at_ns)
+                self._judge_links(step)
+            case ev.Disconnected():
+                link.disconnected(fact.reason)
+                self._judge_links(step)
+            case _:
+                assert_never(fact)
+
+    # --- time -----------------------------------------------------------------------------------
+
+    def _on_timer(self, step: Step) -> None:
+        for source in self.disturbances.settled(self.now_ns):
+            for maker in self.makers.values():
+                maker.standing.settle(source)
+        self._judge_links(step)
+        for maker in self.makers.values():
+            maker.on_timer(self.now_ns, step)
+        step.wake_ns = self.now_ns + self.params.timer_ns
+
+    def _judge_links(self, step: Step) -> None:
+        """A wire down or silent is a doubt; a private one also undoes the reconciliation."""
+        silence_ns_max = self.params.links.silence_ns_max
+        for maker in self.makers.values():
+            links = self.links[maker.quoter.setup.instrument.venue]
+            public = links[ev.Stream.PUBLIC].doubt(self.now_ns, silence_ns_max)
+            private = links[ev.Stream.PRIVATE].doubt(self.now_ns, silence_ns_max)
+            maker.quoter.vouched_ns = links[ev.Stream.PUBLIC].last_ns
+            if maker.heed_links(public, private, self.now_ns):
+                maker.look(self.now_ns, step)
+
+    def _doubt_all(self, source: str, reason: str, step: Step) -> None:
+        for maker in self.makers.values():
+            maker.standing.doubt(source, reason)
+            maker.look(self.now_ns, step)
+
+    def _freeze(self, venue: str, reason: str, step: Step) -> None:
+        for maker in self.makers.values():
+            if maker.quoter.setup.instrument.venue == venue:
+                maker.standing.freeze(reason)
+                maker.look(self.now_ns, step)
+
+    # --- start and end --------------------------------------------------------------------------
+
+    def _open(self, setups: list[MarketSetup]) -> None:
+        for venue in dict.fromkeys(setup.instrument.venue for setup in setups):
+            mine = [setup for setup in setups if setup.instrument.venue == venue]
+            instruments = [setup.instrument for setup in mine]
+            keeper = Keeper(instruments, self.params.keeper, self.ids.is_ours)
+            self.keepers[venue] = keeper
+            self.links[venue] = VenueLinks()
+            for setup in mine:
+                maker = Maker(Quoter(setup), keeper, self.ids, self.params.maker)
+                self.makers[maker.market] = maker
+
+    def _remember(self, record: Record) -> None:
+        """Starting is recovering: what the journal holds goes through the same joins."""
+        if isinstance(record, ev.RatingSet | ev.Halt | ev.Resume):
+            self._heed(record)
+        elif isinstance(record, StateChanged):
+            for maker in self._makers_of(record.market):
+                if record.after == MarketState.HALTED:
+                    maker.standing.halt(record.reason)
+        else:
+            for keeper in self.keepers.values():
+                keeper.remember(record)
+
+    def _makers_of(self, market: str) -> list[Maker]:
+        """The named market, or all of them for ""; a market that is not run here is nobody."""
+        if not market:
+            return list(self.makers.values())
+        maker = self.makers.get(market)
+        return [maker] if maker else []
+
+    @property
+    def is_finished(self) -> bool:
+        """Stopped by a person, and the venues have shown that nothing of ours is open."""
+        return bool(self.stopped_ns) and self.open_orders_at_stop == 0
+
+    @property
+    def open_orders_at_stop(self) -> int:
+        """The venues' own count after the stop; -1 while one has not answered."""
+        counts = [
+            maker.keeper.open_orders_after(maker.market, self.stopped_ns)
+            for maker in self.makers.values()
+        ]
+        return -1 if not self.stopped_ns or -1 in counts else sum(counts)

@@ -1,0 +1,217 @@
+"""The live driver: one inbox, one consumer, one sender a venue, every task named and supervised.
+
+It decides nothing. Facts go into `Engine.process`, records into the journal, commands to the
+senders; when any task dies, everything is cancelled at the venues before the process leaves.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from engine.core import Engine
+from engine.runtime.clock import MonotonicClock
+from engine.runtime.config import RuntimeParams
+from engine.runtime.inbox import Inbox
+from engine.runtime.journal import SqliteJournal
+from engine.runtime.sender import Sender
+from engine.values.commands import CancelAll, Command
+from engine.values.events import ClockStep, Event, JournalLag, LoopLag, Overrun, Stop, Timer
+from engine.values.ports import Feed, Gateway
+from engine.values.records import Alert, SessionEnded
+from engine.values.units import NS_PER_MS, NS_PER_S, Ns
+
+BATCH_MAX = 64
+"""Facts consumed before the loop may serve its sockets again."""
+LAST_CANCEL_S = 3.0
+STEP_NS_MIN = 10 * NS_PER_MS
+"""Smaller moves of the wall clock are drift and slewing."""
+
+
+class Venue(msgspec.Struct, frozen=True, kw_only=True):
+    """One open venue: its name in the config, the markets we quote there, and its two ports."""
+
+    name: str
+    markets: list[str]
+    feed: Feed
+    gateway: Gateway
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended. `open_orders` is the venues' own count, -1 when they did not answer."""
+
+    open_orders: int
+    reason: str
+
+
+class Live:
+    """Drives one engine until a person stops it or something breaks."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        venues: list[Venue],
+        journal: SqliteJournal,
+        clock: MonotonicClock,
+        params: RuntimeParams,
+    ) -> None:
+        self.engine = engine
+        self.inbox = Inbox()
+        self.clock = clock
+        self.slowest_ns: Ns = 0
+        self.processed = 0
+        self._venues = venues
+        self._journal = journal
+        self._params = params
+        self._senders = {
+            venue.name: Sender(venue.gateway, journal, self.inbox, clock) for venue in venues
+        }
+        self._venue_of = {market: venue.name for venue in venues for market in venue.markets}
+        self._on_alert: list[Callable[[Alert], None]] = []
+        self._stop_asked_ns: Ns = 0
+        self._main: asyncio.Task[Any] | None = None
+        self._told: dict[int, asyncio.Future[None]] = {}
+        self.ended = asyncio.Event()
+
+    def on_alert(self, tell: Callable[[Alert], None]) -> None:
+        self._on_alert.append(tell)
+
+    def stop(self, who: str) -> None:
+        """Ask for the orderly end. Asking again changes nothing."""
+        if not self._stop_asked_ns:
+            self._stop_asked_ns = self.clock.now_ns()
+            self.inbox.put(Stop(at_ns=self._stop_asked_ns, who=who))
+
+    async def tell(self, event: Event) -> None:
+        """Put a fact into the inbox and return when the engine has taken it in."""
+        done = self._told[id(event)] = asyncio.get_running_loop().create_future()
+        self.inbox.put(event)
+        await done
+
+    def _on_signal(self, name: str) -> None:
+        """The first asks for the orderly end, the second leaves at once."""
+        if self._stop_asked_ns and self._main is not None:
+            self._main.cancel()
+        self.stop(name)
+
+    async def run(self) -> Ending:
+        """Run until stopped. Whatever breaks, the venues are asked to cancel everything first."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number.name)
+        self._main = asyncio.current_task()
+        reason = "failed"
+        try:
+            await self._supervise()
+            reason = "stopped"
+        except BaseExceptionGroup as group:
+            reason = "; ".join(repr(error) for error in _leaves(group))
+            await self._cancel_everything()
+            raise
+        finally:
+            open_orders = self.engine.open_orders_at_stop
+            self._end(open_orders, reason)
+            self.ended.set()
+        return Ending(open_orders=open_orders, reason=reason)
+
+    async def _supervise(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._tick(), name="timer"),
+                group.create_task(self._journal.watch(), name="journal"),
+            ]
+            for venue in self._venues:
+                sender = self._senders[venue.name]
+                tasks += [
+                    group.create_task(venue.feed.run(self.inbox), name=f"feed {venue.name}"),
+                    group.create_task(venue.gateway.run(self.inbox), name=f"account {venue.name}"),
+                    group.create_task(sender.run(), name=f"sender {venue.name}"),
+                ]
+            await self._consume()
+            for task in tasks:
+                task.cancel()
+
+    async def _consume(self) -> None:
+        while not self.engine.is_finished and not self._is_out_of_time():
+            await self.inbox.wait()
+            for _ in range(min(len(self.inbox), BATCH_MAX)):
+                self._process(self.inbox.take())
+            await asyncio.sleep(0)
+
+    def _process(self, event: Event) -> None:
+        began_ns = time.perf_counter_ns()
+        step = self.engine.process(event)
+        if step.records:
+            self._journal.append(step.records)
+        if step.commands:
+            self._send(step.commands)
+        for alert in step.alerts:
+            for tell in self._on_alert:
+                tell(alert)
+        if self._told and (done := self._told.pop(id(event), None)) is not None:
+            done.set_result(None)
+        spent_ns = time.perf_counter_ns() - began_ns
+        self.processed += 1
+        self.slowest_ns = max(self.slowest_ns, spent_ns)
+        if spent_ns > self._params.quote_budget_ms * NS_PER_MS and step.decided:
+            now_ns = self.clock.now_ns()
+            self.inbox.put(Overrun(market=step.decided, at_ns=now_ns, spent_ns=spent_ns))
+
+    def _send(self, commands: list[Command]) -> None:
+        by_venue: dict[str, list[Command]] = {}
+        for command in commands:
+            by_venue.setdefault(self._venue_of[command.market], []).append(command)
+        for name, mine in by_venue.items():
+            self._senders[name].send(mine)
+
+    async def _tick(self) -> None:
+        """Show the engine the time, and what the clock, the loop and the disk are doing."""
+        period_ns = self._params.timer_ms * NS_PER_MS
+        due_ns = self.clock.now_ns() + period_ns
+        while True:
+            await asyncio.sleep(max(0, due_ns - self.clock.now_ns()) / NS_PER_S)
+            now_ns = self.clock.now_ns()
+            self.inbox.put(Timer(at_ns=now_ns))
+            if now_ns - due_ns > period_ns:
+                self.inbox.put(LoopLag(at_ns=now_ns, lag_ns=now_ns - due_ns))
+            step_ns = self.clock.step_ns()
+            if abs(step_ns) > STEP_NS_MIN:
+                self.inbox.put(ClockStep(at_ns=now_ns, step_ns=step_ns))
+            age_ns = self._journal.unsynced_age_ns()
+            if age_ns > period_ns:
+                self.inbox.put(JournalLag(at_ns=now_ns, age_ns=age_ns))
+            due_ns = max(due_ns + period_ns, now_ns)
+
+    def _is_out_of_time(self) -> bool:
+        if not self._stop_asked_ns:
+            return False
+        return self.clock.now_ns() - self._stop_asked_ns > self._params.stop_s * NS_PER_S
+
+    async def _cancel_everything(self) -> None:
+        """The last thing a broken engine does. Every market is tried, whatever the others say."""
+        now_ns = self.clock.now_ns()
+        wishes = [
+            venue.gateway.execute(CancelAll(market=market, at_ns=now_ns))
+            for venue in self._venues
+            for market in venue.markets
+        ]
+        together = asyncio.gather(*wishes, return_exceptions=True)
+        try:
+            await asyncio.wait_for(together, LAST_CANCEL_S)
+        except TimeoutError:
+            return
+
+    def _end(self, open_orders: int, reason: str) -> None:
+        if self._journal.failed:
+            return
+        ended = SessionEnded(at_ns=self.clock.now_ns(), open_orders=open_orders, reason=reason)
+        self._journal.append([ended])
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    leaves: list[BaseException] = []
+    for error in group.exceptions:
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves

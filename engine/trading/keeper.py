@@ -1,0 +1,273 @@
+"""Our orders and money at one venue: what facts did to them, what to ask, what freezes."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from engine.trading.orders import Change, Kind, Orders
+from engine.trading.orders import Params as OrdersParams
+from engine.trading.portfolio import Portfolio
+from engine.trading.quoter import Quoter
+from engine.trading.recovery import READ_AGAIN, Recovery, recover
+from engine.trading.risk import Reading
+from engine.trading.standing import Standing
+from engine.trading.strategy import View
+from engine.values.commands import Cancel, CancelAll, QueryOrder, Reconcile
+from engine.values.errors import Failure
+from engine.values.events import (
+    CancelFailed,
+    Fill,
+    OrderAbsent,
+    OrderFact,
+    OrderFailed,
+    OrderReport,
+    OrderSent,
+    QueryFailed,
+    Resume,
+    VenueState,
+)
+from engine.values.instrument import Instrument
+from engine.values.records import Adjusted, Opening, OrderIntent, Record
+from engine.values.step import Step
+from engine.values.units import NS_PER_MS, NS_PER_S, Lot, Ns, Side, Tick, decimal_text
+
+ASK_AGAIN_NS = 500 * NS_PER_MS
+ANSWER_NS_MAX = 10 * NS_PER_S
+ENDED_KEPT_NS = 3_600 * NS_PER_S
+
+FREEZING = {
+    Kind.EXTERNAL: "an order or fill that we never intended",
+    Kind.OVERFILL: "more was filled than ordered",
+    Kind.UNEXPECTED: "the venue reports another order than we sent",
+}
+
+
+class KeeperParams(msgspec.Struct, frozen=True, kw_only=True):
+    orders: OrdersParams = OrdersParams()
+    reconcile_every_ns: Ns
+
+
+class _Asked(msgspec.Struct):
+    """One market's questions to the venue: when the last left, what the last answer found."""
+
+    asked_ns: Ns = 0
+    is_waiting: bool = False
+    answered: VenueState | None = None
+
+
+class Keeper:
+    """One venue account. Facts about orders and money are joined here, once, on any path."""
+
+    def __init__(
+        self, instruments: list[Instrument], params: KeeperParams, is_ours: Callable[[str], bool]
+    ) -> None:
+        self.orders = Orders(params.orders)
+        self.portfolio = Portfolio(instruments)
+        self._params = params
+        self._is_ours = is_ours
+        self._instruments = {item.market: item for item in instruments}
+        self._asked = {item.market: _Asked() for item in instruments}
+        self._venue = instruments[0].venue
+        self._opened: set[str] = set()
+
+    # --- facts ----------------------------------------------------------------------------------
+
+    def on_order(self, fact: OrderFact, quoter: Quoter, step: Step) -> bool:
+        """Join a fact about an order; True where it was a fill that counts."""
+        if isinstance(fact, QueryFailed) and not fact.client_id:
+            self._asked[fact.market].is_waiting = False
+        change = self.orders.apply(fact)
+        if isinstance(fact, OrderFailed) and fact.failure is not Failure.UNKNOWN:
+            side = change.after.side if change.after else Side.BUY
+            quoter.gate.note("reject", side, fact.at_ns)
+        is_news = change.kind not in (Kind.UNCHANGED, Kind.DUPLICATE)
+        if is_news and not isinstance(fact, OrderSent):
+            step.records.append(fact)
+        if change.new_fill is not None:
+            self._book(change.new_fill, quoter)
+        self._consequences(fact, change, quoter, step)
+        return change.new_fill is not None
+
+    def _book(self, fill: Fill, quoter: Quoter) -> None:
+        book = quoter.book
+        mid_half_ticks = book.bid_tick + book.ask_tick if book.bid_tick and book.ask_tick else None
+        instrument = self._instruments[fill.market]
+        self.portfolio.book_fill(instrument, fill, mid_half_ticks)
+        quoter.gate.note("fill", fill.side, fill.at_ns)
+
+    def _consequences(self, fact: OrderFact, change: Change, quoter: Quoter, step: Step) -> None:
+        if change.kind in FREEZING and change.after is not None:
+            quoter.standing.freeze(f"{FREEZING[change.kind]}: {change.after!r}")
+        elif change.kind is Kind.REVIVED and change.after is not None:
+            self.orders.cancel_sent(change.after.client_id, fact.at_ns)
+            step.commands.append(
+                Cancel(market=fact.market, client_id=change.after.client_id, at_ns=fact.at_ns)
+            )
+        elif change.kind is Kind.UNSOLICITED and change.after is not None:
+            step.alert(fact.market, fact.at_ns, "warning", f"the venue ended {change.after!r}")
+        if isinstance(fact, OrderFailed) and fact.failure is Failure.FATAL:
+            quoter.standing.freeze(f"the venue refuses this account: {fact.code} {fact.text}")
+
+    def on_state(self, state: VenueState, quoter: Quoter, step: Step) -> None:
+        """The venue's answer to a Reconcile: adopt, cancel, book, compare, or freeze."""
+        asked, standing = self._asked[state.market], quoter.standing
+        asked.is_waiting, asked.answered = False, state
+        if state.market not in self._opened:
+            self._open(state, step)
+        found = recover(self.orders, self.portfolio, state, self._is_ours)
+        step.commands += found.commands
+        step.records += _news(found, state)
+        step.records += [row for row in found.differences if row.explained != READ_AGAIN]
+        for change in found.changes:
+            if change.new_fill is not None:
+                quoter.gate.note("fill", change.new_fill.side, state.at_ns)
+        if not found.is_explained:
+            strange = next(row for row in found.differences if not row.explained)
+            standing.freeze(f"{strange.what}: ours {strange.ours}, the venue's {strange.theirs}")
+        if found.differences or found.commands:
+            asked.asked_ns = min(asked.asked_ns, state.at_ns - self._params.reconcile_every_ns)
+        elif not self.orders.unknown(state.market):
+            standing.is_reconciled = True
+
+    def _open(self, state: VenueState, step: Step) -> None:
+        """The first answer is where the ledger starts; trades before it are in its balances."""
+        opening = Opening(
+            venue=self._venue,
+            market=state.market,
+            at_ns=state.at_ns,
+            balances=state.balances,
+            trade_id=max((fill.trade_id for fill in state.fills), default=-1),
+        )
+        step.records.append(opening)
+        self.remember(opening)
+
+    def claim(self, market: str, word: Resume, step: Step) -> None:
+        """A person takes responsibility for money that moved without a trade of ours (P09, P10)."""
+        state = self._asked[market].answered
+        for gap in self.portfolio.gaps(state.balances, market) if state else ():
+            adjusted = Adjusted(
+                venue=self._venue,
+                at_ns=word.at_ns,
+                asset=gap.asset,
+                atoms=gap.atoms,
+                who=word.who,
+                reason=word.reason,
+            )
+            step.records.append(adjusted)
+            self.remember(adjusted)
+
+    # --- the past -------------------------------------------------------------------------------
+
+    def remember(self, record: Record) -> None:
+        """Join one record of the journal; those of other accounts and kinds pass by."""
+        match record:
+            case Opening() if record.market in self._instruments:
+                self._opened.add(record.market)
+                self.portfolio.open(record.balances, record.market)
+                self.portfolio.settle_trades(record.market, record.trade_id)
+                self.orders.settle_trades(record.market, record.trade_id)
+            case Adjusted() if record.venue == self._venue:
+                self.portfolio.adjust(record.asset, record.atoms, record.at_ns)
+            case OrderIntent() if record.order.market in self._instruments:
+                self.orders.intend(record.order)
+            case Cancel() if record.market in self._instruments:
+                self.orders.cancel_sent(record.client_id, record.at_ns)
+            case CancelAll() if record.market in self._instruments:
+                for order in self.orders.live(record.market):
+                    self.orders.cancel_sent(order.client_id, record.at_ns)
+            case (
+                OrderReport() | OrderFailed() | CancelFailed() | OrderAbsent() | Fill()
+            ) if record.market in self._instruments:  # fmt: skip
+                change = self.orders.apply(record)
+                if change.new_fill is not None:
+                    self.portfolio.book_fill(self._instruments[record.market], change.new_fill)
+            case _:
+                pass
+
+    def lost_sight(self, market: str, now_ns: Ns) -> None:
+        """After a start or a lost connection: what was never answered may be out there."""
+        self.orders.doubt_unacknowledged(market, now_ns)
+
+    # --- questions to the venue -----------------------------------------------------------------
+
+    def ask(self, market: str, standing: Standing, now_ns: Ns, step: Step) -> None:
+        """Query what is unresolved, and read the venue's own state when it is time."""
+        for client_id in self.orders.due_queries(market, now_ns):
+            step.commands.append(QueryOrder(market=market, client_id=client_id, at_ns=now_ns))
+        asked = self._asked[market]
+        is_blind = standing.private_down and not standing.stopping
+        if is_blind or (asked.is_waiting and now_ns - asked.asked_ns < ANSWER_NS_MAX):
+            return
+        is_calm = standing.is_reconciled and not standing.stopping
+        wait_ns = self._params.reconcile_every_ns if is_calm else ASK_AGAIN_NS
+        if now_ns - asked.asked_ns < wait_ns:
+            return
+        asked.asked_ns, asked.is_waiting = now_ns, True
+        from_id = self.orders.trade_id_from(market)
+        step.commands.append(Reconcile(market=market, trade_id_from=from_id, at_ns=now_ns))
+        self.orders.forget_ended(now_ns - ENDED_KEPT_NS)
+
+    def open_orders_after(self, market: str, since_ns: Ns) -> int:
+        """The venue's count in an answer to a question that left after `since_ns`; -1 for none.
+
+        Orders that we still believe live count too: an answer of none does not overrule them.
+        """
+        state = self._asked[market].answered
+        if state is None or state.asked_ns <= since_ns:
+            return -1
+        return max(len(state.open_orders), len(self.orders.live(market)))
+
+    # --- numbers --------------------------------------------------------------------------------
+
+    def position_lots(self, market: str) -> Lot:
+        return self.portfolio.position_lots(market)
+
+    def money(self, market: str, mark_tick: Tick) -> dict[str, str | int]:
+        """Results as decimal text in the quote currency, at this mark."""
+        results, exponent = self.portfolio.results(market), self._instruments[market].quote_exponent
+        return {
+            "fills": results.fill_count,
+            "pnl": decimal_text(results.pnl(mark_tick), exponent),
+            "realised": decimal_text(results.realised_atoms, exponent),
+            "spread_earned": decimal_text(results.spread_atoms, exponent),
+            "drawdown": decimal_text(results.drawdown_atoms, exponent),
+        }
+
+    def reading(self, quoter: Quoter, view: View) -> Reading:
+        """One moment of the market as the gate judges it."""
+        market, now_ns = quoter.market, view.now_ns
+        live = self.orders.live(market)
+        results = self.portfolio.results(market)
+        bid_lots, ask_lots = self.orders.working_lots(market)
+        has_mid = bool(view.bid_tick and view.ask_tick)
+        mark_tick = (view.bid_tick + view.ask_tick) // 2
+        drawdown = results.mark(mark_tick, now_ns) if has_mid else None
+        return Reading(
+            now_ns=now_ns,
+            grade=view.grade,
+            book_valid=quoter.standing.may_quote_but_for("risk"),
+            delay_ns=quoter.delay.delay_ns,
+            bid_tick=view.bid_tick,
+            ask_tick=view.ask_tick,
+            imbalance=2 * view.imbalance - 1,
+            volatility=view.volatility,
+            reference_tick=view.mid if has_mid else None,
+            reference_age_ns=now_ns - quoter.vouched_ns,
+            position_lots=view.position_lots,
+            working_bid_lots=bid_lots,
+            working_ask_lots=ask_lots,
+            own_bid_tick=max((o.tick for o in live if o.side is Side.BUY), default=0),
+            own_ask_tick=min((o.tick for o in live if o.side is Side.SELL), default=0),
+            open_orders=len(live),
+            pnl_atoms=results.pnl(mark_tick) if has_mid else None,
+            drawdown_atoms=drawdown,
+            turnover_atoms=results.turnover(now_ns),
+        )
+
+
+def _news(found: Recovery, state: VenueState) -> list[Record]:
+    """The facts of a reading that changed something: what a restart must join again."""
+    changed = {change.after.client_id for change in found.changes if change.after is not None}
+    fills = [change.new_fill for change in found.changes if change.new_fill is not None]
+    reports = [report for report in state.open_orders if report.client_id in changed]
+    return [*fills, *reports]

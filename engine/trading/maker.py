@@ -1,0 +1,229 @@
+"""One market's loop: look at every fact, pull on doubt, ask the strategy when woken, reconcile."""
+
+import msgspec
+
+from engine.trading.client_ids import ClientIds
+from engine.trading.keeper import Keeper
+from engine.trading.quoter import Quoter
+from engine.trading.reconcile import ReconcileParams, reconcile
+from engine.trading.risk import Action, Approved, Reading
+from engine.trading.standing import MarketState, Standing
+from engine.trading.strategy import View
+from engine.values.commands import Cancel, CancelAll, Command, Place
+from engine.values.intents import Ladder
+from engine.values.records import Decision, OrderIntent, StateChanged
+from engine.values.step import Step
+from engine.values.units import NS_PER_MS, NS_PER_S, Ns
+
+OBSERVE_EVERY_NS = 200 * NS_PER_MS
+PULL_AGAIN_NS = NS_PER_S
+NONSENSE_MAX = 5
+"""So many wishes that were no ladder, or exceptions, and the strategy waits for a person."""
+
+
+class MakerParams(msgspec.Struct, frozen=True, kw_only=True):
+    config_hash: str
+    reconcile: ReconcileParams
+
+
+class Maker:
+    """Joins one market's perception, gate and orders. Emits commands and says why."""
+
+    def __init__(self, quoter: Quoter, keeper: Keeper, ids: ClientIds, params: MakerParams) -> None:
+        self.quoter = quoter
+        self.keeper = keeper
+        self.market = quoter.market
+        self.state = (MarketState.INIT, "starting")
+        self.view: View | None = None
+        self.reading: Reading | None = None
+        self._ids = ids
+        self._params = params
+        self._pulled_ns: Ns = 0
+        self._observed_ns: Ns = 0
+
+    @property
+    def standing(self) -> Standing:
+        return self.quoter.standing
+
+    def look(self, now_ns: Ns, step: Step, cause: str = "") -> None:
+        """After any fact about this market: quote, pull, or leave everything as it is."""
+        if not self.standing.may_quote:
+            self.pull(now_ns, step)
+        else:
+            cause = cause or self.quoter.wake_cause(now_ns)
+            if cause:
+                self._decide(cause, now_ns, step)
+        self._note_state(now_ns, step)
+
+    def on_timer(self, now_ns: Ns, step: Step) -> None:
+        self.quoter.watch(now_ns)
+        self.keeper.ask(self.market, self.standing, now_ns, step)
+        is_due = now_ns - self._observed_ns >= OBSERVE_EVERY_NS
+        if is_due and self.standing.may_quote_but_for("risk"):
+            self._observe(now_ns, step)
+        self.look(now_ns, step)
+
+    def heed_links(self, public: str, private: str, now_ns: Ns) -> bool:
+        """Take in what the wires say; True where that changes whether we may quote."""
+        standing = self.standing
+        could = standing.may_quote
+        if public:
+            standing.doubt("public link", public)
+        else:
+            standing.settle("public link")
+        if private and not standing.private_down:
+            standing.is_reconciled = False
+        elif standing.private_down and not private:
+            self.keeper.lost_sight(self.market, now_ns)
+        standing.private_down = private
+        return could != standing.may_quote
+
+    def resume(self, now_ns: Ns) -> None:
+        """A person lets go; the venue is asked for everything once more before a quote."""
+        self.standing.resume()
+        self.quoter.gate.resume(now_ns)
+        self.standing.is_reconciled = False
+
+    def pull(self, now_ns: Ns, step: Step) -> None:
+        """Cancel everything of ours, again each second until the venue has proved an end."""
+        live = self.keeper.orders.live(self.market)
+        asked = all(order.cancel_wanted for order in live)
+        if not live or (asked and now_ns - self._pulled_ns < PULL_AGAIN_NS):
+            return
+        self._pulled_ns = now_ns
+        for order in live:
+            self.keeper.orders.cancel_sent(order.client_id, now_ns)
+        step.commands.append(CancelAll(market=self.market, at_ns=now_ns))
+        step.records.append(CancelAll(market=self.market, at_ns=now_ns))
+
+    def _observe(self, now_ns: Ns, step: Step) -> tuple[View, Reading]:
+        """Show the gate this moment; what it trips is a doubt, a freeze or a halt of the market."""
+        self._observed_ns = now_ns
+        keeper, quoter = self.keeper, self.quoter
+        quoter.own = keeper.orders.own_levels(self.market)
+        view = quoter.view(now_ns, keeper.position_lots(self.market))
+        reading = keeper.reading(quoter, view)
+        self.view, self.reading = view, reading
+        step.records += quoter.gate.observe(reading)
+        step.records += quoter.gate.hedges(reading)
+        self._heed(quoter.gate.posture())
+        return view, reading
+
+    def _heed(self, posture: Action | None) -> None:
+        """REFUSE, PULL_SIDE and HEDGE act within the gate; the graver ones are the market's."""
+        gate = self.quoter.gate
+        why = "; ".join(reason for _, reason in gate.tripped()[:1])
+        if posture is Action.HALT:
+            self.standing.halt(why)
+        if posture in (Action.PULL_MARKET, Action.CANCEL_ONLY, Action.HALT):
+            self.standing.doubt("risk", why)
+        else:
+            self.standing.settle("risk")
+
+    def _decide(self, cause: str, now_ns: Ns, step: Step) -> None:
+        view, reading = self._observe(now_ns, step)
+        wish = self._wish(view, step) if self.standing.may_quote else None
+        if wish is None:
+            self.pull(now_ns, step)
+            return
+        approved = self.quoter.gate.approve(wish, reading)
+        if self.quoter.gate.nonsense_count >= NONSENSE_MAX:
+            self.standing.halt(f"strategy: {approved.refused[0]}")
+        active = self.keeper.orders.active(self.market)
+        commands = reconcile(approved, active, self._ids, now_ns, self._params.reconcile)
+        changed = self._explain(cause, view, approved, bool(commands), step)
+        step.decided = self.market
+        for command in commands:
+            self._act(command, now_ns, changed, step)
+        self.quoter.own = self.keeper.orders.own_levels(self.market)
+
+    def _wish(self, view: View, step: Step) -> Ladder | None:
+        """What the plugin wishes. Whatever it raises costs it the market, never the engine."""
+        try:
+            return self.quoter.wish(view)
+        except Exception as error:  # noqa: BLE001 a plugin is a stranger: law 8
+            reason = f"{type(error).__name__}: {error}"
+            self.standing.halt(f"strategy {self.quoter.setup.strategy_name} raised {reason}")
+            step.alert(self.market, view.now_ns, "critical", f"strategy raised {reason}")
+            return None
+
+    def _act(self, command: Command, now_ns: Ns, decision: int, step: Step) -> None:
+        """Count an order before its bytes leave, and journal what is asked."""
+        orders, gate = self.keeper.orders, self.quoter.gate
+        if isinstance(command, Place):
+            orders.intend(command)
+            gate.note("message", command.side, now_ns)
+            step.records.append(
+                OrderIntent(
+                    order=command,
+                    decision=decision,
+                    strategy=self.quoter.setup.strategy_name,
+                    config_hash=self._params.config_hash,
+                )
+            )
+        elif isinstance(command, Cancel):
+            order = orders.cancel_sent(command.client_id, now_ns)
+            gate.note("message", order.side, now_ns)
+            step.records.append(command)
+        step.commands.append(command)
+
+    def _explain(
+        self, cause: str, view: View, approved: Approved, is_acting: bool, step: Step
+    ) -> int:
+        """Journal a decision that does something or reads differently; else only remember it."""
+        last = self.quoter.last
+        decision = Decision(
+            market=self.market,
+            at_ns=view.now_ns,
+            decision=(last.decision if last else 0) + 1,
+            cause=cause,
+            inputs=_inputs(view, self.quoter.sequence),
+            ladder=approved.ladder,
+            refused=list(approved.refused),
+        )
+        is_new = last is None or is_acting or _silence(last) != _silence(decision)
+        if is_new:
+            step.records.append(decision)
+        else:
+            assert last is not None
+            decision = msgspec.structs.replace(decision, decision=last.decision)
+        self.quoter.last = decision
+        return decision.decision
+
+    def _note_state(self, now_ns: Ns, step: Step) -> None:
+        before = self.state
+        self.state = self.standing.state(bool(self.keeper.orders.live(self.market)))
+        if self.state == before:
+            return
+        if self.state[0] is not before[0] or self.state[0] is not MarketState.QUOTING:
+            step.records.append(
+                StateChanged(
+                    market=self.market,
+                    at_ns=now_ns,
+                    before=before[0],
+                    after=self.state[0],
+                    reason=self.state[1],
+                )
+            )
+        if self.state[0] in (MarketState.CANCEL_ONLY, MarketState.HALTED):
+            step.alert(self.market, now_ns, "critical", f"{self.state[0]}: {self.state[1]}")
+
+
+def _silence(decision: Decision) -> tuple[bool, str, bool, str]:
+    ladder = decision.ladder
+    return bool(ladder.bids), ladder.bids_absent, bool(ladder.asks), ladder.asks_absent
+
+
+def _inputs(view: View, sequence: int) -> dict[str, float | int | str]:
+    """What was looked at: enough to see, without the feed, why the ladder is what it is."""
+    return {
+        "sequence": sequence,
+        "bid_tick": view.bid_tick,
+        "ask_tick": view.ask_tick,
+        "microprice": view.microprice,
+        "imbalance": view.imbalance,
+        "volatility": -1.0 if view.volatility is None else view.volatility,
+        "position_lots": view.position_lots,
+        "zone": view.zone,
+        "stance": view.stance.label,
+    }
