@@ -1,5 +1,6 @@
 """A canary key goes in, and must not come out anywhere (I27, A01)."""
 
+import asyncio
 import base64
 import json
 import logging
@@ -7,6 +8,7 @@ import os
 import pickle
 import secrets as random_secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import msgspec
@@ -21,14 +23,13 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.runtime.secrets import (
-    Credentials,
-    RedactingFilter,
-    Redactor,
-    Secret,
-    load_credentials,
-)
+from engine.runtime.control import ControlServer, call
+from engine.runtime.journal import JournalParams, open_journal
+from engine.runtime.journal_reader import read, verify
+from engine.runtime.redaction import RedactingFilter, Redactor, Secret
+from engine.runtime.secrets import Credentials, load_credentials
 from engine.values.errors import UserError
+from engine.values.events import Halt
 
 API_KEY = "canary" + random_secrets.token_hex(16)
 CANARY = "Canary/" + random_secrets.token_urlsafe(24) + "+&="
@@ -57,6 +58,10 @@ def key_file(path: Path, content: str, mode: int = 0o600) -> str:
     path.write_text(content)
     path.chmod(mode)
     return str(path)
+
+
+def journal_files(directory: Path) -> list[Path]:
+    return list(directory.glob("journal.db*"))
 
 
 def from_file(path: Path, content: str) -> Credentials:
@@ -228,3 +233,33 @@ def test_a01_no_secret_reaches_a_log_or_a_traceback(
     assert "bad signature for <secret>" in written
     assert "Traceback" in written
     assert not any(form in written for form in forms(CANARY))
+
+
+async def test_a01_no_secret_reaches_the_journal_or_the_control_socket(tmp_path: Path) -> None:
+    redactor = Redactor()
+    redactor.add(Secret(CANARY))
+
+    async def status(verb: str, args: dict[str, Any]) -> dict[str, Any]:
+        if verb == "why":
+            raise UserError(f"refused: {CANARY}")
+        return {"urls": [f"https://x.example/?s={quote_plus(CANARY)}"], **args}
+
+    path = tmp_path / "journal.db"
+    async with await open_journal(path, JournalParams(), redact=redactor.redact) as journal:
+        journal.append(
+            Halt(market="", at_ns=1, who="me", reason=f"signature {form} refused")
+            for form in forms(CANARY)
+        )
+        await journal.commit()
+        async with ControlServer(tmp_path / "c.sock", status, redactor) as server:
+            answer = await asyncio.to_thread(call, server.path, "status", {"s": CANARY}, 10.0)
+            with pytest.raises(UserError, match="refused: <secret>"):
+                await asyncio.to_thread(call, server.path, "why", {}, 10.0)
+        stored = b"".join(file.read_bytes() for file in journal_files(tmp_path))
+        texts = [row.record for row in read(path)]
+    for form in forms(CANARY):
+        assert form not in json.dumps(answer)
+        assert form.encode() not in stored
+    assert len(texts) == len(forms(CANARY))
+    assert all(isinstance(text, Halt) and "<secret>" in text.reason for text in texts)
+    assert verify(path).problem == ""

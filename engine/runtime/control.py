@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from engine.runtime.private_files import PRIVATE_FILE
+from engine.runtime.redaction import Redactor
 from engine.values.errors import UserError
 
 VERSION = 1
@@ -56,11 +57,20 @@ class ControlServer:
     A UserError of the handler is answered with its text. Any other exception is a fault of ours:
     the client is cut off and the loop's exception handler hears of it. Start it only while holding
     the directory's DataLock: a socket left behind is then known to be dead and is replaced.
+    `redactor` takes known secrets out of every answer.
     """
 
-    def __init__(self, path: Path, handler: Handler, *, request_s: float = REQUEST_S_MAX) -> None:
+    def __init__(
+        self,
+        path: Path,
+        handler: Handler,
+        redactor: Redactor | None = None,
+        *,
+        request_s: float = REQUEST_S_MAX,
+    ) -> None:
         self.path = path
         self._handler = handler
+        self._redactor = redactor or Redactor()
         self._request_s = request_s
         self._clients: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -107,7 +117,7 @@ class ControlServer:
             if len(self._clients) > 2 * CONNECTIONS_MAX:
                 return
             answer = await self._answer(reader, writer)
-            writer.write(_line(answer))
+            writer.write(self._redactor.redact(_line(answer)).encode())
             async with asyncio.timeout(self._request_s):
                 await writer.drain()
         except (OSError, TimeoutError):
@@ -195,11 +205,11 @@ def _read_line(client: socket.socket) -> bytes:
     return bytes(content)
 
 
-def _line(answer: Answer) -> bytes:
+def _line(answer: Answer) -> str:
     content = msgspec.json.encode(answer)
     if len(content) >= ANSWER_BYTES_MAX:
         content = msgspec.json.encode(Answer(error="the answer is too long to be sent"))
-    return content + b"\n"
+    return content.decode() + "\n"
 
 
 def _peer(writer: asyncio.StreamWriter) -> tuple[int, int]:

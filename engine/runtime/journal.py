@@ -16,7 +16,7 @@ from types import TracebackType
 
 import msgspec
 
-from engine.runtime.journal_chain import COLUMNS, Head, encode
+from engine.runtime.journal_chain import COLUMNS, Head, Redact, encode
 from engine.runtime.journal_file import StoredJournal, open_stored
 from engine.values.records import Record
 from engine.values.units import Ns
@@ -57,10 +57,15 @@ class SqliteJournal:
     """
 
     def __init__(
-        self, stored: StoredJournal, params: JournalParams, now_ns: Callable[[], Ns]
+        self,
+        stored: StoredJournal,
+        params: JournalParams,
+        now_ns: Callable[[], Ns],
+        redact: Redact | None,
     ) -> None:
         self.path, self.epoch, self.failed = stored.path, stored.epoch, ""
         self._stored, self._params, self._now_ns = stored, params, now_ns
+        self._redact = redact
         self._head = stored.head
         self._appended = self._synced = stored.head.count
         self._queue: deque[tuple[Ns, Record]] = deque()
@@ -165,7 +170,7 @@ class SqliteJournal:
         head = self._head
         for _ in range(size):
             at_ns, record = self._queue.popleft()
-            row = encode(record, head, at_ns)
+            row = encode(record, head, at_ns, self._redact)
             head = Head(row[0], row[-1])
             values.extend(row)
         try:
@@ -231,12 +236,16 @@ _ROW = "(" + ",".join("?" * COLUMNS) + ")"
 
 
 async def open_journal(
-    path: Path, params: JournalParams, now_ns: Callable[[], Ns] = time.monotonic_ns
+    path: Path,
+    params: JournalParams,
+    now_ns: Callable[[], Ns] = time.monotonic_ns,
+    redact: Redact | None = None,
 ) -> SqliteJournal:
     """Open or create the journal, prove the end of its chain, and take the next epoch.
 
+    `redact` (a Redactor's) is the last line before the disk: texts of venues come through here.
     Raises UserError where the file is not a journal of this version or its chain is broken.
     """
     is_power_safe = params.durability is Durability.POWER
     stored = await open_stored(path, is_power_safe=is_power_safe)
-    return SqliteJournal(stored, params, now_ns)
+    return SqliteJournal(stored, params, now_ns, redact)

@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -53,6 +53,7 @@ PRAGMA user_version = {SCHEMA_VERSION};
 COLUMNS = 6
 ROW_SQL = "SELECT seq, at_ns, kind, market, body, hash FROM records"
 
+Redact: TypeAlias = Callable[[str], str]
 RowTuple: TypeAlias = tuple[int, int, str, str, bytes, bytes]
 
 _encoder = msgspec.json.Encoder()
@@ -75,9 +76,11 @@ class Head(msgspec.Struct, frozen=True):
     hash: bytes = GENESIS
 
 
-def encode(record: Record, head: Head, now_ns: Ns) -> RowTuple:
+def encode(record: Record, head: Head, now_ns: Ns, redact: Redact | None = None) -> RowTuple:
     """The row that stores `record` right after `head`. `now_ns` dates what carries no moment."""
     seq, body, kind = head.count + 1, _encoder.encode(record), type(record).__name__
+    if redact is not None:
+        body = redact(body.decode()).encode()
     at_ns, market = _moment(record, now_ns), _market(record)
     return seq, at_ns, kind, market, body, link(head.hash, (seq, at_ns, kind, market, body))
 

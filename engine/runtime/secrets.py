@@ -1,15 +1,11 @@
-"""Keys of venues: where they are read from, and how they are kept out of everything we write."""
+"""Keys of venues: where they are read from, and in which forms."""
 
-import base64
-import logging
 import os
 import re
 import stat
-import traceback
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Any, NoReturn
-from urllib.parse import quote, quote_plus
+from typing import Any
 
 import msgspec
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,38 +13,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from engine.runtime.private_files import OTHERS
+from engine.runtime.redaction import SECRET_CHARACTERS_MIN, Redactor, Secret
 from engine.values.errors import UserError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 ENVIRONMENT_PREFIX = "BALLAST_KEY_"
 FILE_BYTES_MAX = 65_536
-SECRET_CHARACTERS_MIN = 8
 PEM = re.compile(r"-----BEGIN [A-Z ]+-----.*?-----END [A-Z ]+-----", re.DOTALL)
-PEM_LINE_CHARACTERS_MIN = 16
 FIELDS = {
     "api_key": "api_key", "apikey": "api_key", "key": "api_key",
     "secret": "secret", "api_secret": "secret", "private_key": "secret",
     "password": "password", "passphrase": "password",
 }  # fmt: skip
-HIDDEN = "<secret>"
-
-
-class Secret:
-    """A text that shows itself only to `reveal()`: not in repr, str, format, pickle or JSON."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return HIDDEN
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not stored")
-
-    def reveal(self) -> str:
-        return self._text
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,52 +35,6 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret
     password: Secret | None
     is_ed25519: bool
-
-
-class Redactor:
-    """Takes every secret it was told of out of a text, in each form in which it could be there."""
-
-    def __init__(self) -> None:
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
-
-    def __repr__(self) -> str:
-        return f"<redactor of {len(self._forms)} forms>"
-
-    def add(self, secret: Secret) -> None:
-        """Know `secret` from now on: raw, base64, hex, url-encoded, and a PEM's single lines."""
-        text = secret.reveal()
-        parts = {text, text.strip()}
-        parts |= {line for line in text.splitlines() if len(line) >= PEM_LINE_CHARACTERS_MIN}
-        parts = {part for part in parts if part and not part.startswith("-----")}
-        for part in parts:
-            self._forms |= _forms(part)
-        longest_first = sorted(self._forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
-
-    def redact(self, text: str) -> str:
-        return self._pattern.sub(HIDDEN, text) if self._pattern else text
-
-    def traceback(self, error: BaseException) -> str:
-        """The error's traceback as text that may be shown."""
-        return self.redact("".join(traceback.format_exception(error)))
-
-
-class RedactingFilter(logging.Filter):
-    """Goes on every handler (a logger's filter does not see its children's records)."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        super().__init__()
-        self._redactor = redactor
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = self._redactor.redact(record.getMessage()), None
-        if record.exc_info and record.exc_info[1] is not None:
-            record.exc_text = self._redactor.traceback(record.exc_info[1])
-            record.exc_info = None
-        if record.stack_info:
-            record.stack_info = self._redactor.redact(record.stack_info)
-        return True
 
 
 def load_credentials(
@@ -213,24 +143,3 @@ def _is_ed25519(secret: str, where: str) -> bool:
     if not isinstance(key, Ed25519PrivateKey):
         raise UserError(f"{where}: its private key is not Ed25519")
     return True
-
-
-def _forms(text: str) -> set[str]:
-    raw = text.encode()
-    forms = {text, raw.hex(), raw.hex().upper(), repr(text)[1:-1]}
-    forms |= {msgspec.json.encode(text).decode()[1:-1], quote(text), quote(text, safe="")}
-    forms |= {quote_plus(text), re.sub("%..", lambda m: m.group().lower(), quote(text, safe=""))}
-    for shift in range(3):
-        forms |= _base64_core(raw, shift)
-    return {form for form in forms if len(form) >= SECRET_CHARACTERS_MIN}
-
-
-def _base64_core(raw: bytes, shift: int) -> set[str]:
-    """Characters that `raw` surely leaves in base64 when `shift` bytes (mod 3) come before it."""
-    first = (shift * 8 + 5) // 6
-    last = (shift + len(raw)) * 8 // 6
-    padded = bytes(shift) + raw
-    return {
-        encode(padded).decode()[first:last]
-        for encode in (base64.b64encode, base64.urlsafe_b64encode)
-    }
