@@ -77,6 +77,7 @@ class BinanceCodec:
         self.venue = books[0].instrument.venue
         self.books = {book.market: book for book in books}
         self.counts: Counter[str] = Counter()
+        self.level_changes = 0
         self._params = params
         self._symbols = {book.instrument.venue_symbol: book for book in books}
         self._streams = {
@@ -141,18 +142,22 @@ class BinanceCodec:
             message = self._wrapped[kind].decode(frame).data
             if message.symbol != book.instrument.venue_symbol:
                 raise ValueError(f"symbol {message.symbol} on a stream of another")
-            return self._read(kind, message, book, at_ns)
+            events = self._read(kind, message, book, at_ns)
         except UNREADABLE as error:
             return self._refuse(frame, str(error), at_ns, route)
+        self.counts[kind] += 1
+        return events
 
     def _decode_bare(self, kind: str, frame: bytes, at_ns: Ns) -> list[Event]:
         book = None
         try:
             message = self._bare[kind].decode(frame)
             book = self._book_of(kind, message)
-            return self._read(kind, message, book, at_ns)
+            events = self._read(kind, message, book, at_ns)
         except UNREADABLE as error:
             return self._refuse(frame, str(error), at_ns, (kind, book))
+        self.counts[kind] += 1
+        return events
 
     def _decode_other(self, frame: bytes, at_ns: Ns) -> list[Event]:
         """Frames of unusual shape: answers to requests, snapshots, new types, rubbish."""
@@ -188,7 +193,8 @@ class BinanceCodec:
             if levels > self._params.levels_max:
                 raise ValueError(f"{levels} levels on one side")
         events = self._readers[kind](message, book, at_ns)
-        self.counts[kind] += 1
+        if kind == DEPTH:
+            self.level_changes += len(message.bids) + len(message.asks)
         return events
 
     def _refuse(

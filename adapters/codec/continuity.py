@@ -66,6 +66,8 @@ class BinanceBook:
         self.snapshot_due_ns: Ns = 0
         self.sequence = 0
         self.losses = 0
+        self.gaps = 0
+        """Breaks of the chain, also of messages that only waited for a snapshot."""
         self._is_dense = dialect is Dialect.SPOT
         self._params = params
         self._held: deque[_Held] = deque(maxlen=params.buffer_max)
@@ -149,6 +151,7 @@ class BinanceBook:
             return self._repeat(before_id, delta)
         may_overlap = self._is_dense or not self._is_bridged
         if before_id != self.sequence and not (may_overlap and before_id < self.sequence):
+            self.gaps += 1
             return self._lose_at(before_id, delta, f"gap: {before_id} after {self.sequence}")
         self._repeats = 0
         self._is_bridged = True
@@ -177,6 +180,7 @@ class BinanceBook:
                 return
             if before_id != last_id and (before_id > last_id or not self._is_dense):
                 self._held.clear()
+                self.gaps += 1
         self._held.append(_Held(before_id=before_id, delta=delta))
 
     def _synchronise(self, snapshot: BookSnapshot, at_ns: Ns) -> list[Event]:
