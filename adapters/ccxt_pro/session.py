@@ -35,8 +35,8 @@ _HEADERS = {
 }
 _RULE_KINDS = {"REQUEST_WEIGHT": Counted.WEIGHT, "ORDERS": Counted.ORDERS}
 CONNECTS = Rule(counted=Counted.CONNECTS, limit=300, window_ns=300 * NS_PER_S)
-_FIRST_BUDGET_PER_MINUTE = 600
-"""Before the venue has told its limits: enough to ask for them."""
+_FIRST_BUDGET_PER_MINUTE = 3000
+"""Before the venue has told its limits: enough to ask for them and for a few books."""
 
 
 class Session:
