@@ -40,22 +40,21 @@ class Quoter:
     """Keeps one order a side at the recorded touch."""
 
     def __init__(self, book):
-        self.book, self.orders, self.last_id = book, {}, 0
+        self.book, self.last_id = book, 0
 
     def quote(self):
         bid, _, ask, _ = self.book.top()
-        for side, tick in ((Side.BUY, bid), (Side.SELL, ask)):
-            keep = self.book.order(self.orders.get(side, 0))
-            if keep and keep.tick == tick:
-                continue
-            self.book.cancel(self.orders.get(side, 0))
+        wanted = {Side.BUY: bid, Side.SELL: ask}
+        for resting in self.book.orders_of("me"):
+            if resting.tick != wanted[resting.side]:
+                self.book.cancel(resting.order_id)
+        for side in {Side.BUY, Side.SELL} - {kept.side for kept in self.book.orders_of("me")}:
             self.last_id += 1
-            self.orders[side] = self.last_id
             new = NewOrder(
                 order_id=self.last_id,
                 owner="me",
                 side=side,
-                tick=tick,
+                tick=wanted[side],
                 lots=QUOTE_LOTS,
                 kind=Kind.LIMIT_MAKER,
             )
