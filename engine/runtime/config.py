@@ -17,16 +17,18 @@ import msgspec
 
 from engine.runtime.config_check import problems, secret_problems
 from engine.runtime.journal import JournalParams
+from engine.market.features import FeaturesParams
 from engine.trading.risk import RiskRow, rows_problem
 from engine.treasury.bands import Bands
 from engine.values.errors import UserError
 from engine.values.events import RatingLabel
 from engine.values.instrument import Instrument
-from engine.values.units import DECIMALS_MAX, scaled
+from engine.values.units import DECIMALS_MAX, NS_PER_S, Ppm, scaled
 
 FILE_BYTES_MAX = 1_000_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}(:[A-Z0-9]{1,20})?")
+ID_PREFIX = re.compile(r"[a-z]{2,8}")
 LOOPBACK_HOST = "127.0.0.1"
 JOURNAL_NAME = "journal.db"
 SOCKET_NAME = "control.sock"
@@ -100,14 +102,43 @@ class RatingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("ttl_s must be more than 0 and at most 30 days")
 
 
+class FeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[markets.features]`: the memory of the market's estimates, in seconds."""
+
+    volatility_half_life_s: float = 60.0
+    volatility_sample_s: float = 1.0
+    volatility_warm_up_s: float = 10.0
+    flow_half_life_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not all(0 < seconds <= 86_400 for seconds in msgspec.structs.astuple(self)):
+            raise ValueError("every memory is more than 0 s and at most a day")
+
+    def params(self) -> FeaturesParams:
+        return FeaturesParams(
+            volatility_half_life_ns=int(self.volatility_half_life_s * NS_PER_S),
+            volatility_sample_ns=int(self.volatility_sample_s * NS_PER_S),
+            volatility_warm_up_ns=int(self.volatility_warm_up_s * NS_PER_S),
+            flow_half_life_ns=int(self.flow_half_life_s * NS_PER_S),
+            microprice=None,
+        )
+
+
 class MarketConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[[markets]]`. `params` belong to the strategy, which says what they may be."""
+    """`[[markets]]`. `params` belong to the strategy, which says what they may be.
+
+    `own_orders_show` is false only where the public book cannot hold our orders: a recorded market
+    served again. `snapshot_share_ppm` shrinks the caps where the book is not verified (law 7).
+    """
 
     symbol: str
     venue: str
     strategy: str
     params: dict[str, Any] = {}
     bands: BandsConfig
+    features: FeaturesConfig = FeaturesConfig()
+    own_orders_show: bool = True
+    snapshot_share_ppm: Ppm = 250_000
     rating: RatingConfig | None = None
     risk: list[RiskRow]
 
@@ -122,6 +153,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mode: Mode
     name: str
     data_dir: str
+    id_prefix: str = "bal"
     journal: JournalParams = JournalParams()
     runtime: RuntimeParams = RuntimeParams()
     venues: list[VenueConfig]
@@ -218,6 +250,8 @@ def _disagreements(config: Config) -> Iterator[str]:
     """What is wrong although every part is right by itself."""
     if not NAME.fullmatch(config.name):
         yield "name: letters, digits, - and _, at most 32"
+    if not ID_PREFIX.fullmatch(config.id_prefix):
+        yield "id_prefix: 2 to 8 small letters; orders that start with it are this engine's"
     if not config.data_dir.strip():
         yield "data_dir: must name a directory"
     yield from _repeats([venue.name for venue in config.venues], "venues")

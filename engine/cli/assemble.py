@@ -1,0 +1,185 @@
+"""From a config to an engine that is ready to run: the one place where every part is joined."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from adapters.ccxt_pro.options import Keys, VenueOptions
+from adapters.ccxt_pro.venue import Venue as CcxtVenue
+from adapters.ccxt_pro.venue import open_venue
+from engine.cli.check import load_all, venue_options
+from engine.core import Engine, EngineParams
+from engine.runtime.clock import MonotonicClock
+from engine.runtime.config import Config, MarketConfig, VenueConfig, bands_of, config_hash
+from engine.runtime.control import ControlServer
+from engine.runtime.journal import SqliteJournal, open_journal
+from engine.runtime.journal_reader import read
+from engine.runtime.live import Live, Venue
+from engine.runtime.lock import DataLock
+from engine.runtime.operating import Operating
+from engine.runtime.plugins import LoadedStrategy
+from engine.runtime.secrets import Redactor, RedactingFilter, load_credentials
+from engine.trading.keeper import KeeperParams
+from engine.trading.maker import MakerParams
+from engine.trading.order_table import Params as OrdersParams
+from engine.trading.quoter import MarketSetup
+from engine.trading.reconcile import ReconcileParams
+from engine.values.errors import UserError, VenueError
+from engine.values.events import RatingSet
+from engine.values.instrument import Instrument
+from engine.values.records import Record, SessionStarted
+from engine.values.units import NS_PER_MS, NS_PER_S
+
+REMEMBERED = (
+    "Opening", "Adjusted", "OrderIntent", "OrderReport", "OrderFailed", "CancelFailed",
+    "OrderAbsent", "Fill", "Cancel", "CancelAll", "RatingSet", "Halt", "Resume", "StateChanged",
+)  # fmt: skip
+"""Records that a start joins again; the others explain, and are for people."""
+REQUEST_MARGIN_NS = NS_PER_S
+
+
+@asynccontextmanager
+async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterator[Live]:
+    """An engine with its journal, venues and control socket open; `name` is the config's file.
+
+    Raises UserError for whatever the config, its keys or the venue's list of markets lacks.
+    """
+    clock = MonotonicClock()
+    loaded = load_all(config, name)
+    options = venue_options(config, name)
+    with DataLock(config.data_path):
+        past = list(_past(config.journal_path))
+        async with await open_journal(config.journal_path, config.journal, clock.now_ns) as journal:
+            await _announce(config, journal, clock)
+            opened = {
+                venue.name: open_venue(options[venue.name], clock, _keys(venue, redactor))
+                for venue in config.venues
+            }
+            try:
+                live = await _join(config, loaded, opened, journal, past, clock)
+                handler = Operating(live, config.name, config.mode.value).handle
+                async with ControlServer(config.socket_path, handler):
+                    yield live
+            finally:
+                for venue in opened.values():
+                    await venue.gateway.close()
+
+
+async def _join(
+    config: Config,
+    loaded: list[LoadedStrategy],
+    opened: dict[str, CcxtVenue],
+    journal: SqliteJournal,
+    past: list[Record],
+    clock: MonotonicClock,
+) -> Live:
+    instruments = await _instruments(config, opened)
+    setups = [
+        _setup(market, strategy, instruments[market.market])
+        for market, strategy in zip(config.markets, loaded, strict=True)
+    ]
+    engine = Engine(setups, _params(config, journal.epoch, opened), past)
+    venues = [
+        Venue(
+            name=name,
+            markets=[m.market for m in config.markets if m.venue == name],
+            feed=venue.feed([i for i in instruments.values() if i.venue == name]),
+            gateway=venue.gateway,
+        )
+        for name, venue in opened.items()
+    ]
+    live = Live(engine, venues, journal, clock, config.runtime)
+    for market in config.markets:
+        if market.rating is not None:
+            live.inbox.put(_rating(market, clock.now_ns()))
+    return live
+
+
+async def _instruments(config: Config, opened: dict[str, CcxtVenue]) -> dict[str, Instrument]:
+    found: dict[str, Instrument] = {}
+    for name, venue in opened.items():
+        symbols = [market.symbol for market in config.markets if market.venue == name]
+        try:
+            for instrument in await venue.gateway.instruments(symbols):
+                found[instrument.market] = instrument
+        except VenueError as error:
+            raise UserError(f"venue {name} does not answer: {error.code} {error.text}") from error
+    return found
+
+
+def _setup(market: MarketConfig, loaded: LoadedStrategy, instrument: Instrument) -> MarketSetup:
+    return MarketSetup(
+        instrument=instrument,
+        bands=bands_of(market, instrument),
+        rows=market.risk,
+        strategy=loaded.strategy,
+        strategy_name=f"{loaded.name} {loaded.file_hash[:12]}",
+        features=market.features.params(),
+        snapshot_share_ppm=market.snapshot_share_ppm,
+        own_orders_show=market.own_orders_show,
+    )
+
+
+def _params(config: Config, epoch: int, opened: dict[str, CcxtVenue]) -> EngineParams:
+    timeouts = [venue.options.request_timeout_ms for venue in opened.values()]
+    windows = [venue.options.recv_window_ms for venue in opened.values()]
+    orders = OrdersParams(valid_ns=max(windows) * NS_PER_MS, lag_ns=max(timeouts) * NS_PER_MS)
+    return EngineParams(
+        epoch=epoch,
+        id_prefix=config.id_prefix,
+        maker=MakerParams(config_hash=config_hash(config), reconcile=ReconcileParams()),
+        keeper=KeeperParams(
+            orders=orders, reconcile_every_ns=int(config.runtime.reconcile_s * NS_PER_S)
+        ),
+        timer_ns=config.runtime.timer_ms * NS_PER_MS,
+    )
+
+
+def _keys(venue: VenueConfig, redactor: Redactor) -> Keys | None:
+    if not venue.key:
+        return None
+    found = load_credentials(venue.key, venue.key_file, redactor)
+    return Keys(key=found.api_key, secret=found.secret, passphrase=found.password)
+
+
+def _past(path: Path) -> Iterator[Record]:
+    """What the journal holds of orders, money and people's words, oldest first."""
+    if path.exists():
+        for row in read(path, kinds=REMEMBERED):
+            yield row.record
+
+
+def _rating(market: MarketConfig, now_ns: int) -> RatingSet:
+    assert market.rating is not None
+    return RatingSet(
+        market=market.market,
+        at_ns=now_ns,
+        label=market.rating.label,
+        expires_ns=now_ns + int(market.rating.ttl_s * NS_PER_S),
+        source="config",
+    )
+
+
+async def _announce(config: Config, journal: SqliteJournal, clock: MonotonicClock) -> None:
+    started = SessionStarted(
+        at_ns=clock.now_ns(),
+        epoch=journal.epoch,
+        config_hash=config_hash(config),
+        code_version=version("ballast"),
+        mode=config.mode.value,
+    )
+    journal.append([started])
+    await journal.commit()
+
+
+def quiet_logging(redactor: Redactor) -> None:
+    """Other people's warnings go to standard error, and no secret with them."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(RedactingFilter(redactor))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
