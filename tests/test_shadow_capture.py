@@ -48,7 +48,8 @@ class Quoter:
         for resting in self.book.orders_of("me"):
             if resting.tick != wanted[resting.side]:
                 self.book.cancel(resting.order_id)
-        for side in {Side.BUY, Side.SELL} - {kept.side for kept in self.book.orders_of("me")}:
+        kept = [resting.side for resting in self.book.orders_of("me")]
+        for side in (side for side in Side if side not in kept):
             self.last_id += 1
             new = NewOrder(
                 order_id=self.last_id,
