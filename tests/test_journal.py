@@ -27,7 +27,7 @@ from engine.runtime.journal_reader import export_line, read, read_last, verify
 from engine.values.commands import Place
 from engine.values.errors import UserError
 from engine.values.intents import Hedge
-from engine.values.records import OrderIntent, Record, StateChanged
+from engine.values.records import OrderIntent, Record, SessionStarted, StateChanged
 from engine.values.units import Side
 
 MARKET = "BTT/USDT@loop"
@@ -108,6 +108,20 @@ async def test_epochs_rise_with_every_session_even_one_that_wrote_nothing(tmp_pa
         async with await open_journal(tmp_path / "j.db", PARAMS) as journal:
             epochs.append(journal.epoch)
     assert epochs == [1, 2, 3]
+
+
+async def test_i7_an_epoch_that_a_session_ran_under_cannot_be_lost(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    for _ in range(2):
+        async with await open_journal(path, PARAMS) as journal:
+            started = SessionStarted(
+                at_ns=1, epoch=journal.epoch, config_hash="c0", code_version="1", mode="paper"
+            )
+            journal.append([started])
+    tamper(path, "DELETE FROM sessions WHERE epoch = 2")
+    assert verify(path).broken_seq == 2
+    with pytest.raises(UserError, match="epoch 2 is missing"):
+        await open_journal(path, PARAMS)
 
 
 async def test_a_session_goes_on_where_the_chain_ended(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 import hashlib
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 import msgspec
 
 from engine.values.intents import Hedge
-from engine.values.records import OrderIntent, Record
+from engine.values.records import OrderIntent, Record, SessionStarted
 from engine.values.units import Ns
 
 SCHEMA_VERSION = 1
@@ -20,7 +20,6 @@ SCHEMA = f"""
 CREATE TABLE records (
     seq INTEGER PRIMARY KEY, at_ns INTEGER NOT NULL, kind TEXT NOT NULL, market TEXT NOT NULL,
     body BLOB NOT NULL, hash BLOB NOT NULL);
-CREATE INDEX records_by_kind ON records (kind, market);
 CREATE TABLE head (
     id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL, hash BLOB NOT NULL);
 INSERT INTO head VALUES (1, 0, zeroblob(32));
@@ -98,7 +97,7 @@ def link(previous: bytes, row: tuple[int, int, str, str, bytes]) -> bytes:
     return hashlib.sha256(previous + sizes + kind_bytes + market_bytes + body).digest()
 
 
-def follow(head: Head, rows: Iterator[RowTuple]) -> Head:
+def follow(head: Head, rows: Iterable[RowTuple]) -> Head:
     """Walk `rows` on from `head` to the last of them. Raises ChainBroken at the first bad one."""
     count, previous = head.count, head.hash
     for seq, at_ns, kind, market, body, stored in rows:
@@ -112,6 +111,19 @@ def follow(head: Head, rows: Iterator[RowTuple]) -> Head:
             raise ChainBroken(seq, "its hash does not follow from its content and record before it")
         count, previous = seq, stored
     return Head(count, previous)
+
+
+def told_epoch(rows: Iterable[RowTuple], last_epoch: int) -> None:
+    """No session in `rows` may have run under an epoch that was never handed out (I7).
+
+    Raises ChainBroken: the next session would take client ids that are used already.
+    """
+    for row in rows:
+        if row[2] != SessionStarted.__name__:
+            continue
+        record = decode(row[4])
+        if isinstance(record, SessionStarted) and record.epoch > last_epoch:
+            raise ChainBroken(row[0], f"epoch {record.epoch} is missing among the sessions")
 
 
 def agree(walked: Head, anchored: Head) -> None:

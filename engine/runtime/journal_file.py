@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import aiosqlite
+import msgspec
 
 from engine.runtime.journal_chain import (
     APPLICATION_ID,
@@ -16,9 +17,11 @@ from engine.runtime.journal_chain import (
     Head,
     agree,
     follow,
+    told_epoch,
 )
 from engine.runtime.private_files import private_directory, private_file
 from engine.values.errors import UserError
+from engine.values.records import SessionStarted
 
 TAIL_RECORDS = 2_000
 BUSY_TIMEOUT_MS = 200
@@ -71,7 +74,7 @@ async def open_stored(path: Path, *, is_power_safe: bool) -> StoredJournal:
     stored = StoredJournal(path, (writer, folder))
     try:
         await _prepare(stored, is_power_safe=is_power_safe)
-    except (sqlite3.Error, ChainBroken, UserError) as error:
+    except (sqlite3.Error, ChainBroken, msgspec.DecodeError, UserError) as error:
         await stored.close()
         if isinstance(error, UserError):
             raise
@@ -125,6 +128,11 @@ async def _proved_tail(writer: aiosqlite.Connection) -> Head:
 
 async def _next_epoch(writer: aiosqlite.Connection) -> int:
     """Taken under synchronous = FULL, so that not even a power cut hands it out twice (I7)."""
+    told = await writer.execute_fetchall(
+        f"{ROW_SQL} WHERE kind = ? ORDER BY seq DESC LIMIT 1", (SessionStarted.__name__,)
+    )
+    last_epoch = await _one(writer, "SELECT COALESCE(MAX(epoch), 0) FROM sessions")
+    told_epoch([(r[0], r[1], r[2], r[3], r[4], r[5]) for r in told], last_epoch)
     rows = await writer.execute_fetchall(
         "INSERT INTO sessions SELECT COALESCE(MAX(epoch), 0) + 1, ? FROM sessions RETURNING epoch",
         (time.time_ns(),),

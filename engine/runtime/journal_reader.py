@@ -22,6 +22,7 @@ from engine.runtime.journal_chain import (
     agree,
     decode,
     follow,
+    told_epoch,
 )
 from engine.values.errors import UserError
 from engine.values.records import Record
@@ -98,13 +99,13 @@ def verify(path: Path) -> Verified:
                 0
             ]
             while walked.count < anchored.count:
-                before, walked = walked, _walk_page(connection, walked, anchored.count)
+                before, walked = walked, _walk_page(connection, walked, anchored.count, epochs)
                 if walked == before:
                     break
             agree(walked, anchored)
     except ChainBroken as error:
         return _finding(path, walked, epochs, error)
-    except (sqlite3.DatabaseError, TypeError) as error:
+    except (sqlite3.DatabaseError, TypeError, msgspec.DecodeError) as error:
         return _finding(path, walked, epochs, ChainBroken(walked.count + 1, str(error)))
     return _finding(path, walked, epochs, None)
 
@@ -114,14 +115,14 @@ def export_line(row: Row) -> bytes:
     return msgspec.json.encode(row)
 
 
-def _walk_page(connection: sqlite3.Connection, head: Head, last_seq: int) -> Head:
-    rows: Iterator[RowTuple] = iter(
-        connection.execute(
-            f"{ROW_SQL} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-            (head.count, last_seq, PAGE_RECORDS),
-        ).fetchall()
-    )
-    return follow(head, rows)
+def _walk_page(connection: sqlite3.Connection, head: Head, last_seq: int, last_epoch: int) -> Head:
+    rows: list[RowTuple] = connection.execute(
+        f"{ROW_SQL} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+        (head.count, last_seq, PAGE_RECORDS),
+    ).fetchall()
+    walked = follow(head, rows)
+    told_epoch(rows, last_epoch)
+    return walked
 
 
 def _finding(path: Path, walked: Head, epochs: int, broken: ChainBroken | None) -> Verified:

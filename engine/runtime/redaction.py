@@ -1,4 +1,4 @@
-"""How known secrets are kept out of everything that we write: logs, journal, answers, tracebacks."""
+"""Keeps known secrets out of all that we write: logs, journal, answers, tracebacks."""
 
 import base64
 import logging
