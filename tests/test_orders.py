@@ -357,6 +357,15 @@ def test_p03_a_fill_without_known_order_is_booked_and_asked_about():
     assert orders.live(MARKET) == []
 
 
+def test_an_order_of_somebody_else_that_comes_back_is_not_ours_to_cancel():
+    orders = Orders(Params())
+    orders.apply(report(OrderState.OPEN, client_id="web_1"))
+    assert orders.apply(absent(SETTLED, "web_1")).after.status is Status.CANCELED
+    change = orders.apply(report(OrderState.OPEN, client_id="web_1", at=9 * NS_PER_S))
+    assert (change.kind, change.after.is_given_up) == (Kind.EXTERNAL, False)
+    assert orders.working_lots(MARKET) == (10, 0)
+
+
 def test_a_fill_that_names_only_the_venues_id_finds_its_order():
     for facts in itertools.permutations(
         [fill(1, 4, client_id="", venue_id="va"), report(OrderState.OPEN)]

@@ -139,10 +139,12 @@ def merged(order: Order, stray: Order) -> Order:
 
 def kind_of(before: Order | None, after: Order) -> Kind:
     """The name of a change that a report or an answer made."""
-    if after.is_external and before is None:
+    if before is None:
         return Kind.EXTERNAL
-    if before is None or before == after:
+    if before == after:
         return Kind.UNCHANGED
+    if after.is_external and after.is_live and not before.is_live:
+        return Kind.EXTERNAL
     if after.is_overfilled and not before.is_overfilled:
         return Kind.OVERFILL
     if after.is_live and not before.is_live:

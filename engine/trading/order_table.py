@@ -124,18 +124,9 @@ LIFE: dict[tuple[Status, Move], Status] = {
 }
 """The table. A pair that is not in it is illegal."""
 
-LIVE = frozenset(
-    {
-        Status.INTENT,
-        Status.SENT,
-        Status.OPEN,
-        Status.PARTIAL,
-        Status.CANCEL_SENT,
-        Status.UNKNOWN,
-    }
-)
 END_RANK = {Status.REJECTED: 1, Status.EXPIRED: 2, Status.CANCELED: 3, Status.FILLED: 4}
 """Where a venue contradicts itself about an end, the higher one stands, whichever came first."""
+LIVE = frozenset(Status) - set(END_RANK)
 _END_MOVE = {
     Status.REJECTED: Move.REJECT,
     Status.EXPIRED: Move.EXPIRE,
@@ -290,6 +281,7 @@ def settled(order: Order, params: Params) -> Order:
         unknown_during=_during(order, move),
         is_late=order.ended not in (None, Status.FILLED) and order.booked_lots > order.ended_lots,
         is_given_up=order.is_seen
+        and not order.is_external
         and (order.is_refused or order.absent_ns >= order.intent_ns + params.settle_ns),
     )
 

@@ -119,8 +119,8 @@ class _Reading:
         name = f"order {report.client_id or report.venue_id}"
         match change.kind:
             case Kind.EXTERNAL:
-                is_orphan = self._is_ours(report.client_id)
-                self._note(name, ours, theirs, "of an earlier session: cancelled" * is_orphan)
+                why = "of an earlier session: cancelled" if self._is_ours(report.client_id) else ""
+                self._note(name, ours, theirs, why)
             case Kind.REVIVED:
                 self._note(name, ours, theirs, "was given up: cancelled")
             case Kind.UNEXPECTED | Kind.OVERFILL:
