@@ -1,6 +1,5 @@
 """From a config to an engine that is ready to run: the one place where every part is joined."""
 
-import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -8,9 +7,6 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-import msgspec
-
-from adapters.ccxt_pro.options import Keys, VenueOptions
 from adapters.ccxt_pro.venue import Venue as CcxtVenue
 from adapters.ccxt_pro.venue import open_venue
 from engine.cli.check import load_all, venue_options
@@ -24,7 +20,8 @@ from engine.runtime.live import Live, Venue
 from engine.runtime.lock import DataLock
 from engine.runtime.operating import Operating
 from engine.runtime.plugins import LoadedStrategy
-from engine.runtime.secrets import Redactor, RedactingFilter, load_credentials
+from engine.runtime.redaction import RedactingFilter, Redactor
+from engine.runtime.secrets import Credentials, load_credentials
 from engine.trading.keeper import KeeperParams
 from engine.trading.maker import MakerParams
 from engine.trading.order_table import Params as OrdersParams
@@ -55,7 +52,8 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
     options = venue_options(config, name)
     with DataLock(config.data_path):
         past = list(_past(config.journal_path))
-        async with await open_journal(config.journal_path, config.journal, clock.now_ns) as journal:
+        opening = open_journal(config.journal_path, config.journal, clock.now_ns, redactor.redact)
+        async with await opening as journal:
             await _announce(config, journal, clock)
             opened = {
                 venue.name: open_venue(options[venue.name], clock, _keys(venue, redactor))
@@ -64,7 +62,7 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
             try:
                 live = await _join(config, loaded, opened, journal, past, clock)
                 handler = Operating(live, config.name, config.mode.value).handle
-                async with ControlServer(config.socket_path, handler):
+                async with ControlServer(config.socket_path, handler, redactor=redactor):
                     yield live
             finally:
                 for venue in opened.values():
@@ -141,11 +139,8 @@ def _params(config: Config, epoch: int, opened: dict[str, CcxtVenue]) -> EngineP
     )
 
 
-def _keys(venue: VenueConfig, redactor: Redactor) -> Keys | None:
-    if not venue.key:
-        return None
-    found = load_credentials(venue.key, venue.key_file, redactor)
-    return Keys(key=found.api_key, secret=found.secret, passphrase=found.password)
+def _keys(venue: VenueConfig, redactor: Redactor) -> Credentials | None:
+    return load_credentials(venue.key, venue.key_file, redactor) if venue.key else None
 
 
 def _past(path: Path) -> Iterator[Record]:

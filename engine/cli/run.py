@@ -1,0 +1,75 @@
+"""`ballast run`: quote the markets of a config until told to stop."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvloop
+
+from engine.cli.assemble import quiet_logging, running
+from engine.cli.show import as_json
+from engine.runtime.config import Config, load_config, require_consent
+from engine.runtime.live import Ending, Live
+from engine.runtime.redaction import Redactor
+from engine.values.records import Alert
+
+LEFT_OPEN = 1
+BROKEN = 70
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="A config file, as in configs/.")],
+    live: Annotated[bool, typer.Option("--live", help="Real money: the file must say so too.")] = (
+        False
+    ),
+    json: Annotated[bool, typer.Option("--json", help="One object on the last line.")] = False,
+) -> None:
+    """Quote the markets of CONFIG until SIGTERM, Ctrl-C or `ballast stop`."""
+    loaded = load_config(config)
+    require_consent(loaded, is_live_flag=live)
+    redactor = Redactor()
+    quiet_logging(redactor)
+    try:
+        ending = uvloop.run(_run(loaded, str(config), redactor))
+    except BaseExceptionGroup as group:
+        sys.stderr.write(redactor.traceback(group))
+        raise typer.Exit(BROKEN) from None
+    if json:
+        as_json({"open_orders": ending.open_orders, "reason": ending.reason})
+    else:
+        typer.echo(ending_text(ending))
+    raise typer.Exit(0 if ending.open_orders == 0 else LEFT_OPEN)
+
+
+async def _run(config: Config, name: str, redactor: Redactor) -> Ending:
+    async with running(config, name, redactor) as live:
+        live.on_alert(_tell)
+        typer.echo(f"{config.name}: {config.mode}, control socket {config.socket_path}", err=True)
+        watcher = asyncio.create_task(_narrate(live), name="narrator")
+        ending = await live.run()
+        watcher.cancel()
+        return ending
+
+
+def _tell(alert: Alert) -> None:
+    typer.echo(f"{alert.level.upper()} {alert.market}: {alert.text}", err=True)
+
+
+async def _narrate(live: Live) -> None:
+    """Say on standard error when a market changes its state: the least that a log must hold."""
+    told: dict[str, tuple[str, str]] = {}
+    while True:
+        for market, maker in live.engine.makers.items():
+            state = (maker.state[0].value, maker.state[1])
+            if told.get(market) != state:
+                told[market] = state
+                typer.echo(f"{market}: {state[0]} {state[1]}".rstrip(), err=True)
+        await asyncio.sleep(0.25)
+
+
+def ending_text(ending: Ending) -> str:
+    if ending.open_orders < 0:
+        return f"{ending.reason}; the venue did not confirm what is open: look there"
+    return f"{ending.reason}; open orders at the venue: {ending.open_orders}"

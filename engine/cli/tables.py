@@ -1,0 +1,111 @@
+"""What people look at: status as tables, reasons as sentences."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+
+BAR_WIDTH = 31
+
+
+def status_table(answer: dict[str, Any]) -> None:
+    Console().print(status_view(answer))
+
+
+def status_view(answer: dict[str, Any]) -> RenderableType:
+    """Everything of `status` at a glance, one block a market."""
+    head = (
+        f"{answer['name']} ({answer['mode']}) up {answer['up_s']:.0f} s, "
+        f"{answer['processed']} facts, slowest {answer['slowest_ms']:.1f} ms"
+    )
+    return Group(head, *(market_view(market) for market in answer["markets"]))
+
+
+def market_view(market: dict[str, Any]) -> RenderableType:
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    for name, text in _market_rows(market):
+        table.add_row(name, text)
+    return table
+
+
+def _market_rows(market: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    yield market["market"], f"{market['state']} {market['reason']}".rstrip()
+    bid, ask = market["bid"], market["ask"]
+    checks = f"{market['matched']} of {market['compared']} equal to the venue's own best"
+    yield "market", f"{bid[0]} x {bid[1]}  |  {ask[0]} x {ask[1]}   {market['grade']}, {checks}"
+    for side in ("sell", "buy"):
+        orders = [order for order in market["orders"] if order["side"] == side]
+        text = ",  ".join(f"{o['price']} x {o['size']} {o['status']}" for o in orders)
+        yield f"our {'asks' if side == 'sell' else 'bids'}", text or "none"
+    yield "inventory", f"{band_bar(market)}  {market['position']} {market['zone']}"
+    yield (
+        "result",
+        (
+            f"pnl {market['pnl']}, spread earned {market['spread_earned']}, "
+            f"fills {market['fills']}, below the day's high {market['drawdown']}"
+        ),
+    )
+    stance = market["stance"]
+    yield "stance", f"{stance['label']} (was {stance['was']}, from {stance['source'] or 'nobody'})"
+    if market["risk"]:
+        yield "risk", "; ".join(market["risk"])
+
+
+def band_bar(market: dict[str, Any]) -> str:
+    """floor [--|--+--|--] cap with the position as an o."""
+    bands = {name: float(text) for name, text in market["bands"].items()}
+    floor, span = bands["floor"], bands["cap"] - bands["floor"]
+    bar = ["-"] * BAR_WIDTH
+    marks = [("lower", "|"), ("upper", "|"), ("target", "+")]
+    for name, mark in marks:
+        bar[_place(bands[name], floor, span)] = mark
+    bar[_place(float(market["position"]), floor, span)] = "o"
+    return f"[{''.join(bar)}]"
+
+
+def _place(value: float, floor: float, span: float) -> int:
+    share = (value - floor) / span if span else 0.0
+    return round(min(1.0, max(0.0, share)) * (BAR_WIDTH - 1))
+
+
+def why_lines(market: dict[str, Any]) -> list[str]:
+    """The answer to "why is my quote there?", and to "why is there none?"."""
+    lines = [f"{market['market']}: {market['state']} {market['reason']}".rstrip()]
+    if market["decided_s_ago"] is not None:
+        lines.append(
+            f"  decision {market['decision']}, {market['decided_s_ago']:.1f} s ago, "
+            f"because: {market['cause']}"
+        )
+        inputs = ", ".join(f"{name} {_short(value)}" for name, value in market["inputs"].items())
+        lines.append(f"  looked at: {inputs}")
+    for name, side in market["sides"].items():
+        lines += _side_lines(name, side)
+    lines += [f"  refused: {text}" for text in market["refused"]]
+    lines += [f"  risk: {text}" for text in market["risk"]]
+    lines += [f"  doubt: {source}: {reason}" for source, reason in market["doubts"].items()]
+    return lines
+
+
+def _side_lines(name: str, side: dict[str, Any]) -> list[str]:
+    lines = [f"  {name}: {quote_line(quote)}" for quote in side["quotes"]]
+    if side["absent"]:
+        lines.append(f"  {name}: none: {side['absent']}")
+    return lines
+
+
+def quote_line(quote: dict[str, Any]) -> str:
+    """`62 x 4000000: reference 62.41 skew -0.10 width 0.60 ...` in one line."""
+    stands = "" if quote["standing"] else " (not standing yet)"
+    clamp = f", clamped: {quote['clamp']}" if quote["clamp"] else ""
+    return (
+        f"{quote['price']} x {quote['size']}{stands}: reference {quote['reference']:.2f} "
+        f"skew {quote['skew']:+.2f} width {quote['width']:.2f} "
+        f"rounding {quote['rounding']:.2f} ticks, stance {quote['stance']}{clamp}"
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
