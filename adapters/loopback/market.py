@@ -1,0 +1,159 @@
+"""One symbol's public side: its book, its tape, and the messages that they cause."""
+
+from collections import deque
+from itertools import groupby
+
+from adapters.loopback import messages
+from adapters.loopback.config import SymbolSpec
+from adapters.loopback.depth import DepthWindow
+from adapters.loopback.klines import INTERVALS_MS, Klines, PublicTrade
+from adapters.loopback.outbox import Outbox
+from adapters.loopback.scale import NS_PER_MS, Scale, ms
+from engine.sim.matching.book import MatchingBook
+from engine.sim.matching.flow import Flow
+from engine.sim.matching.terms import Match
+from engine.values.units import Levels, Ns, Side, Tick
+
+_TRADES_KEPT = 5_000
+_KLINE_EVERY_MS = 2_000
+DEPTH_WINDOWS = {"depth": 1_000, "depth@100ms": 100}
+
+
+class Market:
+    """Each change of a level raises the update id by one, and every frame says which it holds."""
+
+    def __init__(self, spec: SymbolSpec, book: MatchingBook, outbox: Outbox) -> None:
+        self.spec = spec
+        self.scale = Scale(spec)
+        self.instrument = spec.instrument()
+        self.book = book
+        self.flow: Flow | None = None
+        self.flow_ns: Ns = 0
+        self.is_recorded = False
+        self.is_stale_next = False
+        self._frozen: tuple[int, Levels, Levels] | None = None
+        self.update_id = 1
+        self.trades: deque[PublicTrade] = deque(maxlen=_TRADES_KEPT)
+        self.klines = Klines()
+        self._outbox = outbox
+        self._name = spec.symbol.lower()
+        self._windows = {n: DepthWindow(every, 1) for n, every in DEPTH_WINDOWS.items()}
+        self._top = (0, 0, 0, 0)
+        self._trade_id = 0
+        self._aggregate_id = 0
+        self._kline_ns: Ns = 0
+        self._klines_shown: dict[str, tuple[int, int]] = {}
+
+    def __repr__(self) -> str:
+        return f"<market {self.spec.symbol} #{self.update_id} {self.book}>"
+
+    def reference(self) -> Tick:
+        """What the price bands are measured from: the last trade, else the middle of the book."""
+        if self.trades:
+            return self.trades[-1].tick
+        bid, _, ask, _ = self.book.top()
+        return (bid + ask) // 2 if bid and ask else bid or ask
+
+    def record(self, match: Match, now_ns: Ns) -> int:
+        """Put a match on the tape; returns its trade id. A recorded tape shows no fill of ours."""
+        self._trade_id += 1
+        if not self.is_recorded:
+            self.print_trade(
+                PublicTrade(
+                    trade_id=self._trade_id,
+                    tick=match.tick,
+                    lots=match.lots,
+                    quote_atoms=self.scale.quote_atoms(match.tick, match.lots),
+                    at_ms=ms(now_ns),
+                    is_buyer_maker=match.aggressor is Side.SELL,
+                )
+            )
+        return self._trade_id
+
+    def start_trade_ids(self, after: int) -> None:
+        self._trade_id = after
+
+    def print_trade(self, seen: PublicTrade) -> None:
+        self.trades.append(seen)
+        self.klines.add(seen)
+
+    def announce_trades(self, count: int, now_ns: Ns) -> None:
+        """Messages for the last `count` trades of the tape, which one taker made."""
+        if not count or self.is_recorded:
+            return
+        seen = [self.trades[i] for i in range(-min(count, len(self.trades)), 0)]
+        for one in seen:
+            self._put("trade", messages.trade(self.spec.symbol, self.scale, one, ms(now_ns)))
+        for _, alike in groupby(seen, key=lambda one: one.tick):
+            self._aggregate_id += 1
+            message = messages.aggregate_trade(
+                self.spec.symbol, self.scale, list(alike), self._aggregate_id
+            )
+            self._put("aggTrade", message)
+
+    def announce_book(self, now_ns: Ns) -> None:
+        """Number what changed since the last call and show the new top."""
+        if self.is_recorded:
+            return
+        changes: tuple[Levels, Levels] = self.book.take_changes()
+        count = len(changes[0]) + len(changes[1])
+        if not count:
+            return
+        self.update_id += count
+        for window in self._windows.values():
+            window.add(changes, self.update_id, now_ns)
+        top = self.book.top()
+        if top != self._top:
+            self._top = top
+            self._put(
+                "bookTicker",
+                messages.book_ticker(self.spec.symbol, self.scale, self.update_id, top),
+            )
+
+    def flush(self, now_ns: Ns) -> None:
+        """Send the depth frames and candles that are due."""
+        for name, window in self._windows.items():
+            frame = window.take(now_ns)
+            if frame is not None:
+                message = messages.depth_update(self.spec.symbol, self.scale, frame, ms(now_ns))
+                self._put(name, message)
+        if now_ns >= self._kline_ns:
+            self._kline_ns = now_ns + _KLINE_EVERY_MS * NS_PER_MS
+            self._announce_klines(ms(now_ns))
+
+    def next_ns(self) -> Ns:
+        """The next moment at which `flush` may have something to send."""
+        due = [window.due_ns for window in self._windows.values() if window.due_ns]
+        return min([*due, self._kline_ns])
+
+    def snapshot(self, count: int) -> messages.Json:
+        if self.is_stale_next and self._frozen is not None:
+            self.is_stale_next = False
+            update_id, bids, asks = self._frozen
+        else:
+            bids = self.book.levels(Side.BUY, count)
+            update_id, asks = self.update_id, self.book.levels(Side.SELL, count)
+        return {
+            "lastUpdateId": update_id,
+            "bids": messages.rows(self.scale, bids[:count]),
+            "asks": messages.rows(self.scale, asks[:count]),
+        }
+
+    def freeze(self) -> None:
+        """Remember this moment's book, for a fault that answers with it later."""
+        self._frozen = self.update_id, self.book.levels(Side.BUY), self.book.levels(Side.SELL)
+
+    def _announce_klines(self, now_ms: int) -> None:
+        for interval in INTERVALS_MS:
+            stream = f"kline_{interval}"
+            if f"{self._name}@{stream}" not in self._outbox.wanted:
+                continue
+            for candle in list(self.klines.until(interval, now_ms))[-2:]:
+                mark = (candle.open_ms, candle.count + (now_ms > candle.close_ms))
+                if mark > self._klines_shown.get(interval, (0, 0)):
+                    self._klines_shown[interval] = mark
+                    args = (self.spec.symbol, self.scale, interval, candle, now_ms)
+                    self._put(stream, messages.kline(*args))
+
+    def _put(self, stream: str, message: messages.Json) -> None:
+        self._outbox.publish(self.spec.symbol, f"{self._name}@{stream}", message)

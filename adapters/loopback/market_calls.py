@@ -1,0 +1,175 @@
+"""Answers about the market that need no key."""
+
+from collections.abc import Callable
+
+from adapters.loopback import filters, messages, refusals
+from adapters.loopback.config import MONEY_EXPONENT
+from adapters.loopback.exchange import Exchange
+from adapters.loopback.klines import DAY_MS, INTERVALS_MS, Candle
+from adapters.loopback.limits import Limiter
+from adapters.loopback.market import Market
+from adapters.loopback.params import Params
+from adapters.loopback.scale import ms, text_of
+from engine.values.units import Ns
+
+Json = dict[str, object]
+RowOf = Callable[[Market], Json]
+
+
+def depth(exchange: Exchange, params: Params, now_ns: Ns) -> Json:
+    market = exchange.market(params.text("symbol"))
+    return market.snapshot(params.count(100, 5_000))
+
+
+def depth_weight(params: Params) -> int:
+    limit = params.integer("limit", 100)
+    for highest, weight in ((100, 5), (500, 25), (1_000, 50)):
+        if limit <= highest:
+            return weight
+    return 250
+
+
+def trades(exchange: Exchange, params: Params, now_ns: Ns) -> list[Json]:
+    market = exchange.market(params.text("symbol"))
+    kept = list(market.trades)[-params.count(500, 1_000) :]
+    return [messages.trade_row(market.scale, one) for one in kept]
+
+
+def aggregate_trades(exchange: Exchange, params: Params, now_ns: Ns) -> list[Json]:
+    """One row a trade: the tape does not remember which of them one taker made."""
+    market = exchange.market(params.text("symbol"))
+    rows: list[Json] = []
+    for one in list(market.trades)[-params.count(500, 1_000) :]:
+        message = messages.aggregate_trade(market.spec.symbol, market.scale, [one], one.trade_id)
+        rows.append({k: v for k, v in message.items() if k not in ("e", "E", "s")})
+    return rows
+
+
+def klines(exchange: Exchange, params: Params, now_ns: Ns) -> list[list[object]]:
+    market = exchange.market(params.text("symbol"))
+    interval = params.text("interval")
+    if interval not in INTERVALS_MS:
+        raise refusals.bad_interval()
+    first_ms = params.integer("startTime", 0)
+    last_ms = params.integer("endTime", ms(now_ns))
+    candles = [
+        candle
+        for candle in market.klines.until(interval, ms(now_ns))
+        if first_ms <= candle.open_ms <= last_ms
+    ]
+    count = params.count(500, 1_000)
+    chosen = candles[:count] if "startTime" in params else candles[-count:]
+    return [messages.kline_row(market.scale, candle) for candle in chosen]
+
+
+def ticker_price(exchange: Exchange, params: Params, now_ns: Ns) -> object:
+    return _one_or_all(exchange, params, _price_row)
+
+
+def ticker_book(exchange: Exchange, params: Params, now_ns: Ns) -> object:
+    return _one_or_all(exchange, params, _book_row)
+
+
+def ticker_24h(exchange: Exchange, params: Params, now_ns: Ns) -> object:
+    return _one_or_all(exchange, params, lambda market: day_row(market, now_ns))
+
+
+def day_row(market: Market, now_ns: Ns) -> Json:
+    """The last 24 hours of the tape, from its minute candles."""
+    now_ms, scale = ms(now_ns), market.scale
+    candles = [c for c in market.klines.until("1m", now_ms) if c.close_ms > now_ms - DAY_MS]
+    first = candles[0].first if candles else 0
+    last = candles[-1].last if candles else 0
+    lots = sum(c.lots for c in candles)
+    quote = sum(c.quote_atoms for c in candles)
+    average = quote * 10**MONEY_EXPONENT // scale.base_atoms(lots) if lots else 0
+    traded = [c for c in candles if c.count]
+    book = _book_row(market)
+    return {
+        "symbol": market.spec.symbol,
+        "priceChange": scale.price_text(last - first),
+        "priceChangePercent": f"{(last - first) / first * 100 if first else 0:.3f}",
+        "weightedAvgPrice": text_of(average),
+        "prevClosePrice": scale.price_text(first),
+        "lastPrice": scale.price_text(last),
+        "lastQty": scale.size_text(market.trades[-1].lots if market.trades else 0),
+        **{name: book[name] for name in ("bidPrice", "bidQty", "askPrice", "askQty")},
+        "openPrice": scale.price_text(first),
+        "highPrice": scale.price_text(_highest(candles)),
+        "lowPrice": scale.price_text(min((c.low for c in candles), default=0)),
+        "volume": scale.size_text(lots),
+        "quoteVolume": text_of(quote),
+        "openTime": now_ms - DAY_MS,
+        "closeTime": now_ms,
+        "firstId": traded[0].first_id if traded else -1,
+        "lastId": traded[-1].last_id if traded else -1,
+        "count": sum(c.count for c in candles),
+    }
+
+
+def exchange_info(exchange: Exchange, limiter: Limiter, params: Params, now_ns: Ns) -> Json:
+    wanted = params.optional("symbol")
+    specs = [exchange.market(wanted).spec] if wanted else exchange.config.symbols
+    return {
+        "timezone": "UTC",
+        "serverTime": ms(now_ns),
+        "rateLimits": limiter.described(),
+        "exchangeFilters": [],
+        "symbols": [_symbol_row(exchange, exchange.market(spec.symbol)) for spec in specs],
+    }
+
+
+def _symbol_row(exchange: Exchange, market: Market) -> Json:
+    spec, config = market.spec, exchange.config
+    return {
+        "symbol": spec.symbol,
+        "status": "TRADING",
+        "baseAsset": spec.base,
+        "baseAssetPrecision": MONEY_EXPONENT,
+        "quoteAsset": spec.quote,
+        "quotePrecision": MONEY_EXPONENT,
+        "quoteAssetPrecision": MONEY_EXPONENT,
+        "baseCommissionPrecision": MONEY_EXPONENT,
+        "quoteCommissionPrecision": MONEY_EXPONENT,
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "icebergAllowed": False,
+        "ocoAllowed": False,
+        "otoAllowed": False,
+        "quoteOrderQtyMarketAllowed": True,
+        "allowTrailingStop": False,
+        "cancelReplaceAllowed": True,
+        "amendAllowed": False,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": False,
+        "filters": filters.described(spec),
+        "permissions": [],
+        "permissionSets": [["SPOT"]],
+        "defaultSelfTradePreventionMode": config.self_trade_default,
+        "allowedSelfTradePreventionModes": list(config.self_trade_allowed),
+    }
+
+
+def _one_or_all(exchange: Exchange, params: Params, row: RowOf) -> object:
+    if "symbol" in params:
+        return row(exchange.market(params.text("symbol")))
+    return [row(market) for market in exchange.markets.values()]
+
+
+def _price_row(market: Market) -> Json:
+    last = market.trades[-1].tick if market.trades else 0
+    return {"symbol": market.spec.symbol, "price": market.scale.price_text(last)}
+
+
+def _book_row(market: Market) -> Json:
+    bid, bid_lots, ask, ask_lots = market.book.top()
+    return {
+        "symbol": market.spec.symbol,
+        "bidPrice": market.scale.price_text(bid),
+        "bidQty": market.scale.size_text(bid_lots),
+        "askPrice": market.scale.price_text(ask),
+        "askQty": market.scale.size_text(ask_lots),
+    }
+
+
+def _highest(candles: list[Candle]) -> int:
+    return max((c.high for c in candles), default=0)
