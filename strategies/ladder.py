@@ -1,0 +1,210 @@
+"""The default quoting rule: a ladder whose centre, width and sizes follow market and inventory.
+
+centre = microprice + lean x `lean_ticks`; half-width = volatility over the horizon plus fees, at
+least the floor, plus what a thin book asks for; sizes follow the bands and the rating's stance.
+"""
+
+import math
+
+import msgspec
+
+from engine.trading.strategy import (
+    NS_PER_S,
+    Ladder,
+    Level,
+    Reason,
+    Side,
+    View,
+    Wake,
+    Zone,
+    quote_level,
+    without_repeats,
+)
+
+LEVELS_MAX = 50
+WIDTH_MIN_TICKS = 0.01
+"""Less than this and both sides could round to the same tick."""
+
+
+class LadderParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Distances in ticks from the centre, sizes in lots, shares as fractions of one.
+
+    levels: quotes a side (at most 50). Those that round to one tick become one.
+    lots: size of the best level; each further one is larger by `lots_growth` of that.
+    step_ticks: distance from one level to the next.
+    half_spread_min_ticks: the best quotes never stand closer to the centre.
+    volatility_weight, horizon_s: the half-width covers weight x volatility x sqrt(horizon).
+    half_spread_unknown_ticks: the least half-width while volatility is not known.
+    fee_weight: maker fees that the half-width covers on top (1 is one fill's fee).
+    depth_thin_lots: less depth than this on the thinner side, within 5 % of mid, is a thin book.
+    thin_widening_ticks: what an empty book would add to the half-width; in proportion before that.
+    lean_ticks: how far the centre moves down at the cap, up at the floor.
+    zone_size_share: below the band bids are larger and asks smaller by this; above, the reverse.
+    stance_size_share: each step of the rating (buy 1, strong buy 2) adds this to bids; each step of
+        sell takes it off both sides.
+    stance_widening_ticks: each step of buy moves asks behind the best out by this, level by level;
+        each step of sell moves all asks out.
+    stance_tightening_share: each step of buy takes this off the distance between bids, and only
+        while the book is not thin and volatility is at most `volatility_stable`.
+    volatility_stable: ticks per square root of a second.
+
+    For BTT/USDT at 62 ticks, where one tick is 160 bp and the market one or two ticks wide: levels
+    3, lots 1500000, lots_growth 0.5, step_ticks 1.0, half_spread_min_ticks 0.1, volatility_weight
+    0.5, horizon_s 1.0, half_spread_unknown_ticks 0.5, fee_weight 1.0, depth_thin_lots 5000000,
+    thin_widening_ticks 0.5, lean_ticks 0.75, zone_size_share 0.25, stance_size_share 0.1,
+    stance_widening_ticks 0.5, stance_tightening_share 0.1, volatility_stable 0.5. There the
+    fraction of the microprice decides: with a half-width well under one tick, floor and ceil make
+    a quote join the touch, step inside a market of two ticks, or stand back from a side that is
+    about to give way.
+    """
+
+    levels: int
+    lots: int
+    lots_growth: float
+    step_ticks: float
+    half_spread_min_ticks: float
+    volatility_weight: float
+    horizon_s: float
+    half_spread_unknown_ticks: float
+    fee_weight: float
+    depth_thin_lots: int
+    thin_widening_ticks: float
+    lean_ticks: float
+    zone_size_share: float
+    stance_size_share: float
+    stance_widening_ticks: float
+    stance_tightening_share: float
+    volatility_stable: float
+
+    def __post_init__(self) -> None:
+        numbers: dict[str, float] = msgspec.structs.asdict(self)
+        for name, number in numbers.items():
+            if not (math.isfinite(number) and number >= 0):
+                raise ValueError(f"{name} must be finite and not negative")
+        if not 1 <= self.levels <= LEVELS_MAX:
+            raise ValueError(f"levels must lie between 1 and {LEVELS_MAX}")
+        if self.lots < 1:
+            raise ValueError("lots must be at least 1")
+        if self.half_spread_min_ticks < WIDTH_MIN_TICKS:
+            raise ValueError(f"half_spread_min_ticks must be at least {WIDTH_MIN_TICKS}")
+        # Two steps of the stance at once may not take a side away (a sell never withdraws all).
+        for name in ("stance_size_share", "stance_tightening_share"):
+            if numbers[name] > 0.45:
+                raise ValueError(f"{name} must be at most 0.45")
+        if self.zone_size_share > 0.9:
+            raise ValueError("zone_size_share must be at most 0.9")
+
+
+class LadderStrategy:
+    Params = LadderParams
+    wake = Wake(top_moved_ticks=1, microprice_moved_ticks=0.25, timer_ns=NS_PER_S)
+
+    def __init__(self, params: LadderParams) -> None:
+        self.params = params
+
+    def quote(self, view: View) -> Ladder:
+        reference = _reference(view)
+        if reference is None:
+            return Ladder(
+                bids_absent="the market has neither bids nor asks",
+                asks_absent="the market has neither bids nor asks",
+            )
+        bids, bids_absent = self._side(Side.BUY, view, reference)
+        asks, asks_absent = self._side(Side.SELL, view, reference)
+        return Ladder(bids=bids, asks=asks, bids_absent=bids_absent, asks_absent=asks_absent)
+
+    def _side(self, side: Side, view: View, reference: float) -> tuple[tuple[Level, ...], str]:
+        """The quotes of one side, or why there are none."""
+        absent = _absent(side, view)
+        if absent:
+            return (), absent
+        params = self.params
+        skew = view.bands.lean(view.position_lots) * params.lean_ticks
+        width, step = self.half_width(view), self._step(side, view)
+        share = self._size_share(side, view)
+        stance = f"{_stance_text(view)}, inventory {view.zone.value}"
+        levels = []
+        for rank in range(params.levels):
+            reason = Reason(
+                reference=reference,
+                skew=skew,
+                width=width + rank * step + self._stance_widening(side, rank, view),
+                rounding=0.0,
+                stance=stance,
+            )
+            lots = math.floor(params.lots * (1 + rank * params.lots_growth) * share)
+            levels.append(quote_level(side, max(lots, view.instrument.lots_min), view, reason))
+        kept = _within_limits(levels, view)
+        return kept, "" if kept else "no price is left within the instrument's limits"
+
+    def half_width(self, view: View) -> float:
+        """From the centre to the best quote: the risk of standing there, never under the floor."""
+        params = self.params
+        fees = params.fee_weight * view.fee_ticks
+        if view.volatility is None:
+            base = params.half_spread_unknown_ticks + fees
+        else:
+            moves = view.volatility * math.sqrt(params.horizon_s)
+            base = params.volatility_weight * moves + fees
+        widening = params.thin_widening_ticks * self._thinness(view)
+        return max(params.half_spread_min_ticks, base) + widening
+
+    def _thinness(self, view: View) -> float:
+        """0 in a book that is deep enough, 1 where the thinner side is empty."""
+        if not self.params.depth_thin_lots:
+            return 0.0
+        return max(0.0, 1.0 - min(view.depth_lots[2]) / self.params.depth_thin_lots)
+
+    def _step(self, side: Side, view: View) -> float:
+        """Between two levels. A buy closes up the bids, in a calm and deep market only."""
+        params, bias = self.params, view.stance.bias
+        is_calm = view.volatility is not None and view.volatility <= params.volatility_stable
+        if side is Side.SELL or bias <= 0 or not is_calm or self._thinness(view):
+            return params.step_ticks
+        return params.step_ticks * (1 - bias * params.stance_tightening_share)
+
+    def _stance_widening(self, side: Side, rank: int, view: View) -> float:
+        """A buy opens the upper asks, a sell all of them; bids stay where they are."""
+        if side is Side.BUY:
+            return 0.0
+        bias = view.stance.bias
+        return self.params.stance_widening_ticks * (bias * rank if bias > 0 else -bias)
+
+    def _size_share(self, side: Side, view: View) -> float:
+        """Inventory shifts size from one side to the other; a sell takes some off both."""
+        toward = {Zone.FLOOR: 1, Zone.BELOW: 1, Zone.INSIDE: 0, Zone.ABOVE: -1, Zone.CAP: -1}
+        by_zone = 1 + toward[view.zone] * side.sign * self.params.zone_size_share
+        bias = view.stance.bias if side is Side.BUY else min(0, view.stance.bias)
+        return by_zone * (1 + bias * self.params.stance_size_share)
+
+
+def _reference(view: View) -> float | None:
+    """The microprice, kept within the market; mid without one, the only touch of one side."""
+    if view.bid_tick and view.ask_tick:
+        known = math.isfinite(view.microprice) and view.microprice > 0
+        price = view.microprice if known else view.mid
+        return max(float(view.bid_tick), min(float(view.ask_tick), price))
+    return float(view.bid_tick or view.ask_tick) or None
+
+
+def _stance_text(view: View) -> str:
+    stance = view.stance
+    if stance.was in ("none", stance.label.value):
+        return stance.label.value
+    return f"{stance.label.value} ({stance.was} is {stance.age_ns // NS_PER_S} s old: stale)"
+
+
+def _absent(side: Side, view: View) -> str:
+    """Why a side is not quoted at all."""
+    if side is Side.BUY:
+        if view.zone is Zone.CAP:
+            return f"inventory {view.position_lots} lots is at its cap"
+        return "" if view.bid_tick else "the market has no bids"
+    if view.zone is Zone.FLOOR:
+        return f"inventory {view.position_lots} lots is at its floor"
+    return "" if view.ask_tick else "the market has no asks"
+
+
+def _within_limits(levels: list[Level], view: View) -> tuple[Level, ...]:
+    low, high = view.instrument.tick_min, view.instrument.tick_max
+    return without_repeats([level for level in levels if low <= level.tick <= high])
