@@ -10,29 +10,45 @@ import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from engine.runtime.config_check import problems, secret_problems
+from engine.runtime.config_tables import (
+    LOOPBACK_HOST,
+    MarketConfig,
+    RuntimeParams,
+    VenueConfig,
+    host_of,
+)
 from engine.runtime.journal import JournalParams
-from engine.market.features import FeaturesParams
-from engine.trading.risk import RiskRow, rows_problem
+from engine.trading.risk import rows_problem
 from engine.treasury.bands import Bands
 from engine.values.errors import UserError
-from engine.values.events import RatingLabel
 from engine.values.instrument import Instrument
-from engine.values.units import DECIMALS_MAX, NS_PER_S, Ppm, scaled
+
+__all__ = [
+    "JOURNAL_NAME",
+    "SOCKET_NAME",
+    "Config",
+    "MarketConfig",
+    "Mode",
+    "RuntimeParams",
+    "VenueConfig",
+    "bands_of",
+    "config_hash",
+    "load_config",
+    "parse_config",
+    "require_consent",
+    "with_urls",
+]
 
 FILE_BYTES_MAX = 1_000_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}(:[A-Z0-9]{1,20})?")
 ID_PREFIX = re.compile(r"[a-z]{2,8}")
-LOOPBACK_HOST = "127.0.0.1"
 JOURNAL_NAME = "journal.db"
 SOCKET_NAME = "control.sock"
-TIMER_MS_MIN, TIMER_MS_MAX = 10, 1_000
 
 
 class Mode(StrEnum):
@@ -41,110 +57,6 @@ class Mode(StrEnum):
     DEMO = "demo"
     PAPER = "paper"
     LIVE = "live"
-
-
-class RuntimeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[runtime]`: how often time passes inside the engine, and what a strategy may use of it."""
-
-    timer_ms: int = 100
-    quote_budget_ms: int = 20
-    reconcile_s: float = 60.0
-    stop_s: float = 5.0
-
-    def __post_init__(self) -> None:
-        if not TIMER_MS_MIN <= self.timer_ms <= TIMER_MS_MAX:
-            raise ValueError(f"timer_ms must be {TIMER_MS_MIN} to {TIMER_MS_MAX}")
-        if not (self.quote_budget_ms > 0 and self.reconcile_s > 0 and self.stop_s > 0):
-            raise ValueError("budgets and intervals must be more than 0")
-
-
-class VenueConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[[venues]]`. `key` names a secret and is none; `key_file` is where it may lie."""
-
-    name: str
-    adapter: Literal["ccxt"]
-    exchange: str
-    key: str = ""
-    key_file: str = ""
-    sandbox: bool = False
-    urls: dict[str, str] = {}
-    options: dict[str, bool | int | float | str] = {}
-
-    @property
-    def is_loopback(self) -> bool:
-        hosts = {urlsplit(url).hostname for url in self.urls.values()}
-        return hosts == {LOOPBACK_HOST}
-
-
-class BandsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[markets.bands]`: positions as decimal text in the base asset, so "20000000" is tokens."""
-
-    floor: str
-    lower: str
-    target: str
-    upper: str
-    cap: str
-
-    def __post_init__(self) -> None:
-        row = [scaled(text, DECIMALS_MAX) for text in msgspec.structs.astuple(self)]
-        if row != sorted(row) or row[0] == row[-1]:
-            raise ValueError("bands must rise: floor <= lower <= target <= upper <= cap")
-
-
-class RatingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[markets.rating]`: what is thought of the market at start, neutral after `ttl_s`."""
-
-    label: RatingLabel
-    ttl_s: float
-
-    def __post_init__(self) -> None:
-        if not 0 < self.ttl_s <= 30 * 86_400:
-            raise ValueError("ttl_s must be more than 0 and at most 30 days")
-
-
-class FeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[markets.features]`: the memory of the market's estimates, in seconds."""
-
-    volatility_half_life_s: float = 60.0
-    volatility_sample_s: float = 1.0
-    volatility_warm_up_s: float = 10.0
-    flow_half_life_s: float = 10.0
-
-    def __post_init__(self) -> None:
-        if not all(0 < seconds <= 86_400 for seconds in msgspec.structs.astuple(self)):
-            raise ValueError("every memory is more than 0 s and at most a day")
-
-    def params(self) -> FeaturesParams:
-        return FeaturesParams(
-            volatility_half_life_ns=int(self.volatility_half_life_s * NS_PER_S),
-            volatility_sample_ns=int(self.volatility_sample_s * NS_PER_S),
-            volatility_warm_up_ns=int(self.volatility_warm_up_s * NS_PER_S),
-            flow_half_life_ns=int(self.flow_half_life_s * NS_PER_S),
-            microprice=None,
-        )
-
-
-class MarketConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[[markets]]`. `params` belong to the strategy, which says what they may be.
-
-    `own_orders_show` is false only where the public book cannot hold our orders: a recorded market
-    served again. `snapshot_share_ppm` shrinks the caps where the book is not verified (law 7).
-    """
-
-    symbol: str
-    venue: str
-    strategy: str
-    params: dict[str, Any] = {}
-    bands: BandsConfig
-    features: FeaturesConfig = FeaturesConfig()
-    own_orders_show: bool = True
-    snapshot_share_ppm: Ppm = 250_000
-    rating: RatingConfig | None = None
-    risk: list[RiskRow]
-
-    @property
-    def market(self) -> str:
-        return f"{self.symbol}@{self.venue}"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -284,16 +196,9 @@ def _venue_problems(mode: Mode, venue: VenueConfig, path: str) -> Iterator[str]:
     if venue.key and not NAME.fullmatch(venue.key):
         yield f"{path}.key: the name of a key is letters, digits, - and _, at most 32"
     for name, url in venue.urls.items():
-        if mode is not Mode.LIVE and _host(url) != LOOPBACK_HOST:
+        if mode is not Mode.LIVE and host_of(url) != LOOPBACK_HOST:
             yield f"{path}.urls.{name}: only {LOOPBACK_HOST} may stand here unless mode is live"
     if mode is Mode.LIVE and not venue.key:
         yield f"{path}.key: missing; live trading needs the name of a key"
     if mode is Mode.PAPER and not (venue.sandbox or venue.urls):
         yield f"{path}: paper trading needs sandbox = true or urls on {LOOPBACK_HOST}"
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

@@ -1,0 +1,126 @@
+"""The tables of a config file, each a frozen struct that refuses what makes no sense in itself."""
+
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from engine.market.features import FeaturesParams
+from engine.trading.risk import RiskRow
+from engine.values.events import RatingLabel
+from engine.values.units import DECIMALS_MAX, NS_PER_S, Ppm, scaled
+
+LOOPBACK_HOST = "127.0.0.1"
+TIMER_MS_MIN, TIMER_MS_MAX = 10, 1_000
+
+
+class RuntimeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[runtime]`: how often time passes inside the engine, and what a strategy may use of it."""
+
+    timer_ms: int = 100
+    quote_budget_ms: int = 20
+    reconcile_s: float = 60.0
+    stop_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if not TIMER_MS_MIN <= self.timer_ms <= TIMER_MS_MAX:
+            raise ValueError(f"timer_ms must be {TIMER_MS_MIN} to {TIMER_MS_MAX}")
+        if not (self.quote_budget_ms > 0 and self.reconcile_s > 0 and self.stop_s > 0):
+            raise ValueError("budgets and intervals must be more than 0")
+
+
+class VenueConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[venues]]`. `key` names a secret and is none; `key_file` is where it may lie."""
+
+    name: str
+    adapter: Literal["ccxt"]
+    exchange: str
+    key: str = ""
+    key_file: str = ""
+    sandbox: bool = False
+    urls: dict[str, str] = {}
+    options: dict[str, bool | int | float | str] = {}
+
+    @property
+    def is_loopback(self) -> bool:
+        hosts = {host_of(url) for url in self.urls.values()}
+        return hosts == {LOOPBACK_HOST}
+
+
+class BandsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[markets.bands]`: positions as decimal text in the base asset, so "20000000" is tokens."""
+
+    floor: str
+    lower: str
+    target: str
+    upper: str
+    cap: str
+
+    def __post_init__(self) -> None:
+        row = [scaled(text, DECIMALS_MAX) for text in msgspec.structs.astuple(self)]
+        if row != sorted(row) or row[0] == row[-1]:
+            raise ValueError("bands must rise: floor <= lower <= target <= upper <= cap")
+
+
+class RatingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[markets.rating]`: what is thought of the market at start, neutral after `ttl_s`."""
+
+    label: RatingLabel
+    ttl_s: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ttl_s <= 30 * 86_400:
+            raise ValueError("ttl_s must be more than 0 and at most 30 days")
+
+
+class FeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[markets.features]`: the memory of the market's estimates, in seconds."""
+
+    volatility_half_life_s: float = 60.0
+    volatility_sample_s: float = 1.0
+    volatility_warm_up_s: float = 10.0
+    flow_half_life_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if not all(0 < seconds <= 86_400 for seconds in msgspec.structs.astuple(self)):
+            raise ValueError("every memory is more than 0 s and at most a day")
+
+    def params(self) -> FeaturesParams:
+        return FeaturesParams(
+            volatility_half_life_ns=int(self.volatility_half_life_s * NS_PER_S),
+            volatility_sample_ns=int(self.volatility_sample_s * NS_PER_S),
+            volatility_warm_up_ns=int(self.volatility_warm_up_s * NS_PER_S),
+            flow_half_life_ns=int(self.flow_half_life_s * NS_PER_S),
+            microprice=None,
+        )
+
+
+class MarketConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[markets]]`. `params` belong to the strategy, which says what they may be.
+
+    `own_orders_show` is false only where the public book cannot hold our orders: a recorded market
+    served again. `snapshot_share_ppm` shrinks the caps where the book is not verified (law 7).
+    """
+
+    symbol: str
+    venue: str
+    strategy: str
+    params: dict[str, Any] = {}
+    bands: BandsConfig
+    features: FeaturesConfig = FeaturesConfig()
+    own_orders_show: bool = True
+    snapshot_share_ppm: Ppm = 250_000
+    rating: RatingConfig | None = None
+    risk: list[RiskRow]
+
+    @property
+    def market(self) -> str:
+        return f"{self.symbol}@{self.venue}"
+
+
+def host_of(url: str) -> str:
+    """The host that `url` really leads to, "" where it leads nowhere."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
