@@ -366,6 +366,18 @@ def test_an_order_of_somebody_else_that_comes_back_is_not_ours_to_cancel():
     assert orders.working_lots(MARKET) == (10, 0)
 
 
+def test_a_fill_of_an_adopted_order_is_no_news_of_a_stranger():
+    orders = Orders(Params())
+    orders.apply(report(OrderState.OPEN, client_id="web_1"))
+    assert orders.apply(fill(5, 2, client_id="web_1")).kind is Kind.CHANGED
+
+
+def test_every_fill_without_a_known_order_is_external():
+    orders = Orders(Params())
+    nameless = [fill(n, 2, client_id="", venue_id="") for n in (5, 6)]
+    assert [orders.apply(each).kind for each in nameless] == [Kind.EXTERNAL, Kind.EXTERNAL]
+
+
 def test_a_fill_that_names_only_the_venues_id_finds_its_order():
     for facts in itertools.permutations(
         [fill(1, 4, client_id="", venue_id="va"), report(OrderState.OPEN)]

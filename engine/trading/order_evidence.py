@@ -156,8 +156,11 @@ def kind_of(before: Order | None, after: Order) -> Kind:
 
 
 def kind_of_fill(before: Order | None, after: Order) -> Kind:
-    """The name of a change that a new fill made."""
-    if after.is_external:
+    """The name of a change that a new fill made.
+
+    An external order that the venue showed was named EXTERNAL then; its fills are expected since.
+    """
+    if before is None or not before.lots:
         return Kind.EXTERNAL
     if after.is_overfilled:
         return Kind.OVERFILL
