@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -50,23 +50,21 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
     clock = MonotonicClock()
     loaded = load_all(config, name)
     options = venue_options(config, name)
-    with DataLock(config.data_path):
-        past = list(_past(config.journal_path))
+    async with AsyncExitStack() as stack:
+        stack.enter_context(DataLock(config.data_path))
         opening = open_journal(config.journal_path, config.journal, clock.now_ns, redactor.redact)
-        async with await opening as journal:
-            await _announce(config, journal, clock)
-            opened = {
-                venue.name: open_venue(options[venue.name], clock, _keys(venue, redactor))
-                for venue in config.venues
-            }
-            try:
-                live = await _join(config, loaded, opened, journal, past, clock)
-                handler = Operating(live, config.name, config.mode.value).handle
-                async with ControlServer(config.socket_path, handler, redactor=redactor):
-                    yield live
-            finally:
-                for venue in opened.values():
-                    await venue.gateway.close()
+        journal = await stack.enter_async_context(await opening)
+        await _announce(config, journal, clock)
+        opened = {}
+        for venue in config.venues:
+            keys = _keys(venue, redactor)
+            opened[venue.name] = open_venue(options[venue.name], clock, keys)
+            stack.push_async_callback(opened[venue.name].gateway.close)
+        live = await _join(config, loaded, opened, journal, clock)
+        handler = Operating(live, config.name, config.mode.value).handle
+        control = ControlServer(config.socket_path, handler, redactor=redactor)
+        await stack.enter_async_context(control)
+        yield live
 
 
 async def _join(
@@ -74,15 +72,15 @@ async def _join(
     loaded: list[LoadedStrategy],
     opened: dict[str, CcxtVenue],
     journal: SqliteJournal,
-    past: list[Record],
     clock: MonotonicClock,
 ) -> Live:
+    """Ask the venues what the markets are, and recover from what the journal holds."""
     instruments = await _instruments(config, opened)
     setups = [
         _setup(market, strategy, instruments[market.market])
         for market, strategy in zip(config.markets, loaded, strict=True)
     ]
-    engine = Engine(setups, _params(config, journal.epoch, opened), past)
+    engine = Engine(setups, _params(config, journal.epoch, opened), _past(config.journal_path))
     venues = [
         Venue(
             name=name,

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
+from rich.console import Console
 
 from engine.cli.show import as_json
 from engine.cli.tables import status_table, why_lines
@@ -39,7 +39,7 @@ def status(
             as_json(answer)
         else:
             if watch:
-                click.clear()
+                Console().clear()
             status_table(answer)
         if not watch:
             return
