@@ -27,6 +27,11 @@ from engine.values.instrument import Instrument
 ROOT = Path(__file__).resolve().parent.parent
 ALWAYS_ZERO = {Check.SELF_CROSS, Check.BOOK_VALID}
 
+URLS = {
+    name: f"http://127.0.0.1:8000/{name}"
+    for name in ("public", "private", "ws.spot", "ws.ws-api.spot")
+}
+
 
 def row(check: Check, **changes: Any) -> dict[str, Any]:
     threshold = 0.0 if check in ALWAYS_ZERO else 1.0
@@ -48,7 +53,7 @@ def table() -> dict[str, Any]:
         "data_dir": "var/test",
         "venues": [
             {"name": "loop", "adapter": "ccxt", "exchange": "binance", "key": "demo",
-             "urls": {"public": "http://127.0.0.1:8000/api/v3"}},
+             "urls": dict(URLS)},
         ],
         "markets": [
             {"symbol": "BTT/USDT", "venue": "loop", "strategy": "ladder",
@@ -251,10 +256,23 @@ def test_live_needs_the_name_of_a_key() -> None:
 def test_the_demo_may_set_urls_but_only_to_this_host() -> None:
     content = changed("mode", "demo")
     content["venues"][0]["urls"] = {}
-    config = with_urls(parsed(content), "loop", {"public": "http://127.0.0.1:9/api"})
+    alone = parsed(content)
+    with pytest.raises(UserError, match="`ballast demo`"):
+        require_consent(alone, is_live_flag=False)
+    config = with_urls(alone, "loop", URLS)
     assert config.venue("loop").is_loopback
+    require_consent(config, is_live_flag=False)
     with pytest.raises(UserError, match=r"only 127\.0\.0\.1"):
-        with_urls(config, "loop", {"public": "https://api.example/api"})
+        with_urls(config, "loop", {**URLS, "public": "https://api.example/api"})
+
+
+@pytest.mark.parametrize("name", sorted(URLS))
+def test_half_a_detour_to_this_host_is_refused(name: str) -> None:
+    content = table()
+    del content["venues"][0]["urls"][name]
+    assert mistakes(content) == [
+        f"venues[0].urls.{name}: missing; without it this goes to the real venue"
+    ]
 
 
 def test_the_hash_ignores_spelling_and_sees_every_value() -> None:

@@ -47,6 +47,9 @@ FILE_BYTES_MAX = 1_000_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}(:[A-Z0-9]{1,20})?")
 ID_PREFIX = re.compile(r"[a-z]{2,8}")
+URLS_NEEDED_ANYWHERE = ("public", "private")
+URLS_NEEDED = {"binance": ("public", "private", "ws.spot", "ws.ws-api.spot")}
+"""A loopback venue must stand in for all of these: half a detour would trade real money."""
 JOURNAL_NAME = "journal.db"
 SOCKET_NAME = "control.sock"
 
@@ -129,7 +132,12 @@ def config_hash(config: Config) -> str:
 
 
 def require_consent(config: Config, *, is_live_flag: bool) -> None:
-    """Real money needs two words: one in the file and one on the command. Raises UserError."""
+    """Real money needs two words: one in the file and one on the command; a demo has none.
+
+    Raises UserError.
+    """
+    if config.mode is Mode.DEMO and not all(venue.is_loopback for venue in config.venues):
+        raise UserError('mode: a "demo" has no venue of its own until `ballast demo` runs it')
     if config.mode is Mode.LIVE and not is_live_flag:
         raise UserError('mode: "live" also needs --live on the command')
     if is_live_flag and config.mode is not Mode.LIVE:
@@ -198,6 +206,10 @@ def _venue_problems(mode: Mode, venue: VenueConfig, path: str) -> Iterator[str]:
     for name, url in venue.urls.items():
         if mode is not Mode.LIVE and host_of(url) != LOOPBACK_HOST:
             yield f"{path}.urls.{name}: only {LOOPBACK_HOST} may stand here unless mode is live"
+    if mode is not Mode.LIVE and venue.urls and not venue.sandbox:
+        needed = URLS_NEEDED.get(venue.exchange, URLS_NEEDED_ANYWHERE)
+        for name in (name for name in needed if name not in venue.urls):
+            yield f"{path}.urls.{name}: missing; without it this goes to the real venue"
     if mode is Mode.LIVE and not venue.key:
         yield f"{path}.key: missing; live trading needs the name of a key"
     if mode is Mode.PAPER and not (venue.sandbox or venue.urls):
