@@ -79,9 +79,11 @@ def reference_atoms(reading: Reading, instrument: Instrument) -> Atoms | None:
 
 
 def worst_position(at: Scene) -> Measure:
-    reading = at.reading
-    up = gap_share(at.bands, reading.position_lots + reading.working_bid_lots)
-    down = gap_share(at.bands, reading.position_lots - reading.working_ask_lots)
+    """The further of both ends, each on its own side of the target."""
+    reading, target_lots = at.reading, at.bands.target_lots
+    high = max(target_lots, reading.position_lots + reading.working_bid_lots)
+    low = min(target_lots, reading.position_lots - reading.working_ask_lots)
+    up, down = gap_share(at.bands, high), gap_share(at.bands, low)
     return Measure(max(up, down), _sides_beyond(at.release, up, down))
 
 
