@@ -91,22 +91,18 @@ def verify(path: Path) -> Verified:
 
     A break is a finding and not an exception: `broken_seq` and `problem` say where and what.
     """
-    walked, epochs = Head(), 0
-    try:
-        with closing(_opened(path)) as connection:
-            anchored = Head(*connection.execute("SELECT count, hash FROM head").fetchone())
-            epochs = connection.execute("SELECT COALESCE(MAX(epoch), 0) FROM sessions").fetchone()[
-                0
-            ]
+    with closing(_opened(path)) as connection:
+        try:
+            anchored, epochs = _anchors(connection)
+        except ChainBroken as error:
+            return _finding(path, Head(), 0, error)
+        walked = Head()
+        try:
             while walked.count < anchored.count:
-                before, walked = walked, _walk_page(connection, walked, anchored.count, epochs)
-                if walked == before:
-                    break
+                walked = _walk_page(connection, walked, anchored.count, epochs)
             agree(walked, anchored)
-    except ChainBroken as error:
-        return _finding(path, walked, epochs, error)
-    except (sqlite3.DatabaseError, TypeError, msgspec.DecodeError) as error:
-        return _finding(path, walked, epochs, ChainBroken(walked.count + 1, str(error)))
+        except ChainBroken as error:
+            return _finding(path, walked, epochs, error)
     return _finding(path, walked, epochs, None)
 
 
@@ -115,13 +111,32 @@ def export_line(row: Row) -> bytes:
     return msgspec.json.encode(row)
 
 
+def _anchors(connection: sqlite3.Connection) -> tuple[Head, int]:
+    """The head and the last epoch. Raises ChainBroken where they are lost."""
+    try:
+        heads = connection.execute("SELECT count, hash FROM head").fetchall()
+        epochs = connection.execute("SELECT COALESCE(MAX(epoch), 0) FROM sessions").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise ChainBroken(1, str(error)) from error
+    if len(heads) != 1:
+        raise ChainBroken(1, "the journal has lost its head row")
+    return Head(*heads[0]), epochs[0]
+
+
 def _walk_page(connection: sqlite3.Connection, head: Head, last_seq: int, last_epoch: int) -> Head:
-    rows: list[RowTuple] = connection.execute(
-        f"{ROW_SQL} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
-        (head.count, last_seq, PAGE_RECORDS),
-    ).fetchall()
-    walked = follow(head, rows)
-    told_epoch(rows, last_epoch)
+    """The head after the next page. Raises ChainBroken, also where no page is left."""
+    try:
+        rows: list[RowTuple] = connection.execute(
+            f"{ROW_SQL} WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?",
+            (head.count, last_seq, PAGE_RECORDS),
+        ).fetchall()
+        walked = follow(head, rows)
+        told_epoch(rows, last_epoch)
+    except (sqlite3.DatabaseError, msgspec.DecodeError) as error:
+        raise ChainBroken(head.count + 1, str(error)) from error
+    if not rows:
+        missing = last_seq - head.count
+        raise ChainBroken(head.count + 1, f"missing, {missing} cut off the end")
     return walked
 
 
