@@ -4,7 +4,6 @@ import asyncio
 from typing import Protocol, assert_never
 
 from adapters.ccxt_pro import unified
-from adapters.ccxt_pro.budget import Cost
 from adapters.ccxt_pro.client_ids import ClientIds
 from adapters.ccxt_pro.reconciliation import BALANCES, Reconciliation
 from adapters.ccxt_pro.requests import Requests, query_failed
@@ -16,7 +15,6 @@ from engine.values.events import CancelFailed, Event, OrderFailed, QueryFailed
 from engine.values.instrument import Instrument
 from engine.values.ports import Inbox
 
-MARKETS = Cost(weight=20, is_urgent=True)
 _CLOCK_CODES = ("-1021", "InvalidNonce")
 
 
@@ -37,8 +35,7 @@ class CcxtGateway:
         session = self._session
         if session.exchange.has.get("fetchTime"):
             await self._time.start()
-        _, body = await session.ask_raw(lambda: session.exchange.load_markets(True), MARKETS)
-        session.learn_limits(body)
+        await session.load_markets()
         fees = await self._fees()
         found = []
         for symbol in symbols:

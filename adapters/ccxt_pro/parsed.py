@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from adapters.ccxt_pro.backoff import Backoff
 from adapters.ccxt_pro.link import Link, LinkLost
 from adapters.ccxt_pro.session import Session
+from engine.values.errors import VenueError
 from engine.values.events import Event, Quarantined, Stream
 from engine.values.ports import Inbox
 from engine.values.units import Ns
@@ -40,7 +41,7 @@ class ParsedStream:
         self._make_client = session.exchange.client
         session.exchange.client = self._client
         self._links: dict[str, Link] = {}
-        self._tasks: asyncio.TaskGroup | None = None
+        self._opened: asyncio.Queue[Link] = asyncio.Queue()
         self._inbox: Inbox | None = None
         self._broken = asyncio.Event()
         self._reason = ""
@@ -50,16 +51,30 @@ class ParsedStream:
         backoff = Backoff(self._session.clock, self._session.connects)
         while True:
             await backoff.ready()
-            self._broken, self._reason = asyncio.Event(), ""
+            self._broken, self._reason, self._opened = asyncio.Event(), "", asyncio.Queue()
             try:
-                async with asyncio.TaskGroup() as self._tasks:
-                    self._tasks.create_task(self._break(), name="parsed stream")
+                await self._load()
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._break(), name="parsed stream")
+                    tasks.create_task(self._watch_links(tasks), name="links")
                     for watch in watches:
-                        self._tasks.create_task(self._subscribe(watch), name="subscribe")
+                        tasks.create_task(self._subscribe(watch), name="subscribe")
             except* LinkLost as losses:
                 self._reason = self._reason or str(losses.exceptions[0])
             finally:
                 await self._end(inbox)
+
+    async def _load(self) -> None:
+        try:
+            if not self._session.exchange.markets:
+                await self._session.load_markets()
+        except VenueError as error:
+            raise LinkLost(f"no markets: {error.code}") from None
+
+    async def _watch_links(self, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            link = await self._opened.get()
+            tasks.create_task(link.watch(), name="link")
 
     async def _break(self) -> None:
         await self._broken.wait()
@@ -118,11 +133,10 @@ class ParsedStream:
 
     def _start(self, link: Link) -> None:
         assert self._inbox is not None
-        assert self._tasks is not None
         inbox = self._inbox
         link.listen(inbox, lambda message, _: self._parse(link, message))
         inbox.put(link.connected())
-        self._tasks.create_task(link.watch(), name="link")
+        self._opened.put_nowait(link)
 
     def _parse(self, link: Link, message: Any) -> None:
         try:

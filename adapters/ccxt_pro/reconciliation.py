@@ -59,7 +59,8 @@ class Reconciliation:
         return reports
 
     async def _fills(self, item: Instrument, after_id: int) -> list[Fill]:
-        rows = await self._trades(item, after_id)
+        # ccxt sorts ids as texts; the venue's numbers tell the true order.
+        rows = sorted(await self._trades(item, after_id), key=unified.trade_number)
         names = await self._names(item, rows)
         now_ns = self._session.clock.now_ns()
         return [

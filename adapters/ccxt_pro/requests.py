@@ -54,6 +54,8 @@ class Requests:
             )
         except VenueError as error:
             return [self._order_failed(command, error)]
+        if not isinstance(order, Mapping) or not order.get("id"):
+            return [self._order_failed(command, Unknown("unreadable answer", code="no id"))]
         return [self._acked(command, order)]
 
     async def cancel(self, command: Cancel) -> list[Event]:
@@ -161,7 +163,7 @@ class Requests:
         try:
             return self._reported(command.market, order, command.client_id)
         except _UNREADABLE:
-            venue_id = str(order.get("id") or "")
+            venue_id = str(order["id"])
             self._client_ids.learn(command.market, venue_id, command.client_id)
             return OrderReport(
                 market=command.market,

@@ -1,6 +1,6 @@
 """One ccxt exchange object with everything fixed that an engine needs fixed.
 
-Requests pass the rate budget, numbers stay decimal, signed times follow the engine clock and the
+Requests pass the rate budget, numbers keep their text, signed times follow the engine clock and the
 measured offset of the venue, ccxt's logger (it prints signed URLs) is mute, and each failure is
 translated once. Feed and gateway of one venue share a session, since they share its limits.
 """
@@ -8,7 +8,6 @@ translated once. Feed and gateway of one venue share a session, since they share
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -35,6 +34,7 @@ _HEADERS = {
 }
 _RULE_KINDS = {"REQUEST_WEIGHT": Counted.WEIGHT, "ORDERS": Counted.ORDERS}
 CONNECTS = Rule(counted=Counted.CONNECTS, limit=300, window_ns=300 * NS_PER_S)
+MARKETS = Cost(weight=20, is_urgent=True)
 _FIRST_BUDGET_PER_MINUTE = 3000
 """Before the venue has told its limits: enough to ask for them and for a few books."""
 
@@ -93,7 +93,21 @@ class Session:
         self._heed(failure, trace.answer)
         raise failure
 
-    def learn_limits(self, body: str) -> None:
+    async def load_markets(self) -> None:
+        """Markets with the venue's limits. Raises VenueError.
+
+        Afterwards ccxt keeps every number that it parses as the venue's own text. Not before: its
+        rounding wants a market's precision as a float, and a Decimal is dropped by `safe_string`,
+        after which orders leave as 6.2e-07 and fees get lost.
+        """
+        self.exchange.number = float
+        try:
+            _, body = await self.ask_raw(lambda: self.exchange.load_markets(True), MARKETS)
+        finally:
+            self.exchange.number = str
+        self._learn_limits(body)
+
+    def _learn_limits(self, body: str) -> None:
         """Take the venue's own limits from its exchange information, where it gives them."""
         if not self.is_binance:
             return
@@ -155,7 +169,6 @@ def _built(options: VenueOptions, keys: Keys | None) -> Any:
 
 def _config(options: VenueOptions, keys: Keys | None) -> dict[str, Any]:
     config: dict[str, Any] = {
-        "number": Decimal,
         # Our own budget decides; ccxt's would delay a cancel behind a query without a word.
         "enableRateLimit": False,
         "timeout": options.request_timeout_ms,

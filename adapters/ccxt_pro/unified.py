@@ -1,7 +1,7 @@
 """ccxt's unified structures to our values, exactly.
 
-The exchange runs with `number = Decimal`, so every number here is the venue's own decimal text;
-only ccxt's order books hold floats, whose shortest repr gives that text back.
+The session keeps ccxt's numbers as the venue's own decimal texts; only precisions, limits and order
+books hold floats, of few digits, whose shortest repr gives that text back.
 """
 
 import hashlib
