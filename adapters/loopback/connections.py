@@ -26,6 +26,7 @@ class Wire:
         self._out: asyncio.Queue[Frame] = asyncio.Queue(_QUEUE_MAX)
         self._rule = MessageRule(limits.messages_per_s)
         self._pong_ns: Ns = 0
+        self._is_over = False
         self._has_room = asyncio.Event()
         self.gate = asyncio.Event()
         self.gate.set()
@@ -38,7 +39,7 @@ class Wire:
 
     async def room(self) -> None:
         """Wait until the client has taken most of what is queued: a fast replay drops nothing."""
-        if self._out.qsize() > _SMALL_ENOUGH and not self._socket.closed:
+        if self._out.qsize() > _SMALL_ENOUGH and not self._is_over:
             self._has_room.clear()
             await self._has_room.wait()
 
@@ -47,6 +48,11 @@ class Wire:
         transport = self._request.transport
         if transport is not None:
             transport.abort()
+
+    def finish(self) -> None:
+        """Nobody is there any more: whoever waits for room goes on."""
+        self._is_over = True
+        self._has_room.set()
 
     def freeze(self) -> None:
         """Read and write nothing more; the connection itself stays."""
@@ -61,7 +67,7 @@ class Wire:
 
     async def send_queued(self) -> None:
         with suppress(ConnectionError, RuntimeError):
-            while True:
+            while not self._is_over:
                 frame = await self._out.get()
                 if self._out.empty():
                     self._has_room.set()

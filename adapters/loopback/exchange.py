@@ -13,6 +13,7 @@ from adapters.loopback.outbox import Outbox
 from adapters.loopback.settlement import Settlement
 from engine.sim.matching.book import MatchingBook
 from engine.sim.matching.flow import Flow
+from engine.sim.matching.shadow import ShadowBook
 from engine.sim.matching.terms import (
     ENDED_MARKET,
     CancelOf,
@@ -47,14 +48,21 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
 class Exchange:
     """Markets and accounts. Every act leaves money conserved; `check` proves it."""
 
-    def __init__(self, config: VenueConfig, ids: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        config: VenueConfig,
+        ids: Callable[[], int],
+        recorded: dict[str, ShadowBook] | None = None,
+    ) -> None:
         self.config = config
         self.outbox = Outbox()
         self.accounts = Accounts(config.balances)
         self.store = OrderStore()
         self.settlement = Settlement(self.accounts, self.store, self.outbox)
+        books = recorded or {}
         self.markets = {
-            spec.symbol: Market(spec, MatchingBook(), self.outbox) for spec in config.symbols
+            spec.symbol: Market(spec, books.get(spec.symbol, MatchingBook()), self.outbox)
+            for spec in config.symbols
         }
         self.counters = {"placed": 0, "canceled": 0, "refused": 0, "cancel_refused": 0}
         self._ids = ids
@@ -76,13 +84,8 @@ class Exchange:
     def advance(self, now_ns: Ns) -> None:
         """Let the other traders act and send what is due, up to this moment."""
         for market in self.markets.values():
-            market.flow_ns = max(market.flow_ns, now_ns - _CATCH_UP_NS)
-            while market.flow is not None and market.flow_ns <= now_ns:
-                at_ns = market.flow_ns
-                market.flush(at_ns)
-                for act in market.flow.step(at_ns, market.book):
-                    self._act(market, act, at_ns)
-                market.flow_ns = market.flow.next_ns(at_ns)
+            if market.flow is not None:
+                self._let_trade(market, market.flow, now_ns)
             market.flush(now_ns)
 
     def next_ns(self, now_ns: Ns) -> Ns:
@@ -185,6 +188,16 @@ class Exchange:
                 locked[asset] = locked.get(asset, 0) + needed
             held = {a: v for a, v in self.accounts[name].locked.items() if v}
             assert held == {a: v for a, v in locked.items() if v}, (held, locked)
+
+    def _let_trade(self, market: Market, flow: Flow, now_ns: Ns) -> None:
+        assert isinstance(market.book, MatchingBook), market
+        market.flow_ns = max(market.flow_ns, now_ns - _CATCH_UP_NS)
+        while market.flow_ns <= now_ns:
+            at_ns = market.flow_ns
+            market.flush(at_ns)
+            for act in flow.step(at_ns, market.book):
+                self._act(market, act, at_ns)
+            market.flow_ns = flow.next_ns(at_ns)
 
     def _act(self, market: Market, act: NewOrder | CancelOf, now_ns: Ns) -> None:
         if isinstance(act, CancelOf):

@@ -11,6 +11,7 @@ from adapters.loopback.outbox import Outbox
 from adapters.loopback.scale import NS_PER_MS, Scale, ms
 from engine.sim.matching.book import MatchingBook
 from engine.sim.matching.flow import Flow
+from engine.sim.matching.shadow import ShadowBook
 from engine.sim.matching.terms import Match
 from engine.values.units import Levels, Ns, Side, Tick
 
@@ -22,14 +23,14 @@ DEPTH_WINDOWS = {"depth": 1_000, "depth@100ms": 100}
 class Market:
     """Each change of a level raises the update id by one, and every frame says which it holds."""
 
-    def __init__(self, spec: SymbolSpec, book: MatchingBook, outbox: Outbox) -> None:
+    def __init__(self, spec: SymbolSpec, book: MatchingBook | ShadowBook, outbox: Outbox) -> None:
         self.spec = spec
         self.scale = Scale(spec)
         self.instrument = spec.instrument()
         self.book = book
         self.flow: Flow | None = None
         self.flow_ns: Ns = 0
-        self.is_recorded = False
+        self.is_recorded = isinstance(book, ShadowBook)
         self.is_stale_next = False
         self._frozen: tuple[int, Levels, Levels] | None = None
         self.update_id = 1
@@ -38,6 +39,7 @@ class Market:
         self._outbox = outbox
         self._name = spec.symbol.lower()
         self._windows = {n: DepthWindow(every, 1) for n, every in DEPTH_WINDOWS.items()}
+        self._recorded_depth: set[str] = set()
         self._top = (0, 0, 0, 0)
         self._trade_id = 0
         self._aggregate_id = 0
@@ -110,6 +112,26 @@ class Market:
                 messages.book_ticker(self.spec.symbol, self.scale, self.update_id, top),
             )
 
+    def restart_windows(self) -> None:
+        """The update id jumped: the next frames follow on from it."""
+        self._windows = {n: DepthWindow(ms_, self.update_id) for n, ms_ in DEPTH_WINDOWS.items()}
+
+    def derive_depth(self, kind: str, changes: tuple[Levels, Levels], now_ns: Ns) -> None:
+        """Slower depth frames of a recorded market, made from the faster ones that it has."""
+        self._recorded_depth.add(kind)
+        for name, window in self._windows.items():
+            if name not in self._recorded_depth:
+                window.add(changes, self.update_id, now_ns)
+
+    def derive_aggregate(self, seen: PublicTrade) -> None:
+        """A recorded trade as an aggregate of its own."""
+        name, scale = self.spec.symbol, self.scale
+        self._put("aggTrade", messages.aggregate_trade(name, scale, [seen], seen.trade_id))
+
+    def tape_ms(self, now_ns: Ns) -> int:
+        """The time on the tape: a recorded one has its own."""
+        return self.trades[-1].at_ms if self.is_recorded and self.trades else ms(now_ns)
+
     def flush(self, now_ns: Ns) -> None:
         """Send the depth frames and candles that are due."""
         for name, window in self._windows.items():
@@ -119,7 +141,7 @@ class Market:
                 self._put(name, message)
         if now_ns >= self._kline_ns:
             self._kline_ns = now_ns + _KLINE_EVERY_MS * NS_PER_MS
-            self._announce_klines(ms(now_ns))
+            self._announce_klines(self.tape_ms(now_ns))
 
     def next_ns(self) -> Ns:
         """The next moment at which `flush` may have something to send."""

@@ -51,10 +51,11 @@ def klines(exchange: Exchange, params: Params, now_ns: Ns) -> list[list[object]]
     if interval not in INTERVALS_MS:
         raise refusals.bad_interval()
     first_ms = params.integer("startTime", 0)
-    last_ms = params.integer("endTime", ms(now_ns))
+    tape_ms = market.tape_ms(now_ns)
+    last_ms = params.integer("endTime", tape_ms)
     candles = [
         candle
-        for candle in market.klines.until(interval, ms(now_ns))
+        for candle in market.klines.until(interval, tape_ms)
         if first_ms <= candle.open_ms <= last_ms
     ]
     count = params.count(500, 1_000)
@@ -76,7 +77,7 @@ def ticker_24h(exchange: Exchange, params: Params, now_ns: Ns) -> object:
 
 def day_row(market: Market, now_ns: Ns) -> Json:
     """The last 24 hours of the tape, from its minute candles."""
-    now_ms, scale = ms(now_ns), market.scale
+    now_ms, scale = market.tape_ms(now_ns), market.scale
     candles = [c for c in market.klines.until("1m", now_ms) if c.close_ms > now_ms - DAY_MS]
     first = candles[0].first if candles else 0
     last = candles[-1].last if candles else 0

@@ -182,6 +182,7 @@ class Server:
         try:
             await talk(wire)
         finally:
+            wire.finish()
             for task in helpers:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)

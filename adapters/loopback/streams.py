@@ -1,5 +1,6 @@
 """Who listens to which public stream, and the SUBSCRIBE protocol of one connection."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -90,10 +91,14 @@ class Hub:
     def __init__(self, wanted: set[str]) -> None:
         self._wanted = wanted
         self._sessions: dict[str, dict[StreamSession, None]] = {}
+        self._heard: dict[str, asyncio.Event] = {}
 
     def add(self, stream: str, session: StreamSession) -> None:
         self._sessions.setdefault(stream, {})[session] = None
         self._wanted.add(stream)
+        name, _, kind = stream.partition("@")
+        if kind.startswith("depth"):
+            self.depth_heard(name).set()
 
     def remove(self, stream: str, session: StreamSession) -> None:
         sessions = self._sessions[stream]
@@ -105,8 +110,9 @@ class Hub:
     def sessions(self, stream: str) -> list[StreamSession]:
         return list(self._sessions.get(stream, ()))
 
-    def has_depth_listener(self) -> bool:
-        return any("@depth" in stream for stream in self._sessions)
+    def depth_heard(self, symbol: str) -> asyncio.Event:
+        """Set once somebody listens to the depth of this symbol."""
+        return self._heard.setdefault(f"{symbol.lower()}@depth", asyncio.Event())
 
 
 def wrapped(stream: str, frame: bytes) -> bytes:

@@ -17,6 +17,8 @@ from adapters.loopback.exchange import Exchange
 from adapters.loopback.faults import Fault, Faults
 from adapters.loopback.order_faults import check_options
 from adapters.loopback.orders import Fill, Order
+from adapters.loopback.recorded import RecordedMarket, Recording, shadow_book
+from adapters.loopback.replay import Replay
 from adapters.loopback.server import Parts, Server
 from adapters.loopback.shaping import check_kind
 from adapters.loopback.streams import Hub
@@ -43,7 +45,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoopbackVenue:
-    """`flows` are the other traders by symbol; a symbol without one starts with an empty book.
+    """`flows` are the other traders by symbol, or a recording; without one a book starts empty.
 
     `ids` gives order ids: share it with the flows, so that no two orders have the same.
     """
@@ -51,7 +53,7 @@ class LoopbackVenue:
     def __init__(
         self,
         config: VenueConfig,
-        flows: dict[str, Flow],
+        flows: dict[str, Flow | Recording],
         *,
         ids: Callable[[], int] | None = None,
         script: list[Fault] | None = None,
@@ -62,7 +64,8 @@ class LoopbackVenue:
         self._script = script or []
         for fault in self._script:
             check_fault(fault)
-        self.exchange = Exchange(config, ids or count(1).__next__)
+        books = {s: shadow_book() for s, f in flows.items() if isinstance(f, Recording)}
+        self.exchange = Exchange(config, ids or count(1).__next__, books)
         self.api = Api(self.exchange)
         self.faults = Faults(clock)
         self.hub = Hub(self.exchange.outbox.wanted)
@@ -70,7 +73,8 @@ class LoopbackVenue:
         self.server: Server
         self.port = 0
         self._runner: web.AppRunner | None = None
-        self._loop_task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.replays: dict[str, Replay] = {}
         self.faults.on_start(self._begin)
 
     def __repr__(self) -> str:
@@ -88,7 +92,10 @@ class LoopbackVenue:
         self.server = Server(parts)
         now_ns = self._clock()
         for symbol, flow in self._flows.items():
-            self.exchange.open_market(symbol, flow, now_ns)
+            if isinstance(flow, Recording):
+                self._open_recording(symbol, flow)
+            else:
+                self.exchange.open_market(symbol, flow, now_ns)
         self._runner = web.AppRunner(
             self.server.application(), access_log=None, shutdown_timeout=_SHUTDOWN_S
         )
@@ -97,14 +104,23 @@ class LoopbackVenue:
         await site.start()
         self.port = self._runner.addresses[0][1]
         self.faults.plan(self._script, now_ns)
-        self._loop_task = asyncio.create_task(self._live(), name="loopback venue")
+        self._tasks.append(asyncio.create_task(self._live(), name="loopback venue"))
+        for symbol, replay in self.replays.items():
+            act = replay.run(self.hub, self.delivery, self.server.depth_asked, self._clock)
+            self._tasks.append(asyncio.create_task(act, name=f"replay {symbol}"))
         return self.port
 
+    async def wait(self) -> None:
+        """Return or raise when a part of the venue ends: a capture's end is no such part."""
+        await self._tasks[0]
+
     async def stop(self) -> None:
-        if self._loop_task is not None:
-            self._loop_task.cancel()
+        """Ends every connection. Raises what the venue itself failed with, if it did."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
             with suppress(asyncio.CancelledError):
-                await self._loop_task
+                await task
         if self._runner is not None:
             self.server.stop()
             for wire in self.delivery.wires():
@@ -150,6 +166,11 @@ class LoopbackVenue:
             counters=calls | self.exchange.counters | self.api.limiter.counters,
             faults=list(self.faults.log),
         )
+
+    def _open_recording(self, symbol: str, recording: Recording) -> None:
+        market = RecordedMarket(self.exchange, symbol)
+        market.open(recording.lines)
+        self.replays[symbol] = Replay(market, recording, symbol)
 
     async def _live(self) -> None:
         """Let time pass: faults begin and end, traders act, frames leave."""
