@@ -2,7 +2,9 @@
 
 import json
 import random
+from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from adapters.codec.binance import BinanceCodec, CodecParams
 from adapters.codec.binance_survey import survey
 from adapters.codec.continuity import Dialect
+from adapters.codec.grid import Grid
 from adapters.transport.capture import read_lines, read_rows
 from engine.market.book import Book
 from engine.values.events import (
@@ -214,6 +217,26 @@ def test_the_cache_forgets_and_reads_the_same():
             if events:
                 expected = [(BTT.ticks(price), BTT.lots(size)) for price, size in rows]
                 assert events[0].bids == expected
+
+
+DIGITS = st.text("0123456789", min_size=1, max_size=9)
+
+
+@given(whole=DIGITS, fraction=DIGITS, coarse=st.integers(1, 500))
+@settings(max_examples=300, deadline=None)
+def test_texts_become_integers_as_decimal_arithmetic_has_it(whole, fraction, coarse):
+    text = f"{whole}.{fraction}"
+    market = msgspec.structs.replace(BTC, tick=coarse, lot=coarse)
+    grid = Grid(market)
+    ticks = Decimal(text) / (Decimal(coarse) / 10**market.price_exponent)
+    lots = Decimal(text) / (Decimal(coarse) / 10**market.size_exponent)
+    for _ in range(2):
+        assert grid.lots(text) == (max(1, int(lots)) if lots else 0)
+        if ticks == int(ticks) and ticks:
+            assert grid.tick(text) == ticks == market.ticks(text)
+        else:
+            with pytest.raises(ValueError, match="price"):
+                grid.tick(text)
 
 
 @given(st.binary(max_size=300))

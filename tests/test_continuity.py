@@ -179,6 +179,14 @@ def test_a_break_among_waiting_messages_starts_the_buffer_afresh():
     assert kinds(book.on_snapshot(whole(9), 3)) == ["BookSnapshot"]
 
 
+@pytest.mark.parametrize("book", [spot(), futures()])
+def test_f02_a_message_repeated_among_waiting_ones_is_no_break(book):
+    for _ in range(2):
+        assert book.on_depth(depth(5, 10, 3), 1) == []
+    assert book.gaps == 0
+    assert kinds(book.on_snapshot(whole(6), 2)) == ["BookSnapshot", "BookDelta"]
+
+
 def test_a_full_buffer_forgets_its_oldest():
     book = spot(buffer_max=2)
     for i in (1, 2, 3):
@@ -221,7 +229,7 @@ def test_a_book_that_lived_long_gets_its_next_snapshot_at_once():
 
 def test_f15_a_price_off_the_tick_grid_changes_nothing():
     book = synced_spot(10)
-    with pytest.raises(ValueError, match="finer"):
+    with pytest.raises(ValueError, match="off the tick grid"):
         book.on_depth(depth(11, 12, bids=[("0.000000625", "5")]), 3)
     assert (book.sequence, book.is_synced) == (10, True)
 

@@ -1,12 +1,10 @@
 """Decimal texts of one market to ticks and lots: exactly, and fast where texts repeat."""
 
-from collections.abc import Callable
-
 from engine.values.instrument import Instrument
-from engine.values.units import Levels, Lot, Tick, scaled
+from engine.values.units import DECIMALS_MAX, Levels, Lot, Tick
 
 CACHED_MAX = 50_000
-SIZE_EXPONENT_MAX = 18
+TEXT_MAX = 2 * DECIMALS_MAX
 WHOLE_MAX = 2**62
 """Ticks and lots stay inside a signed 64-bit integer wherever they are held."""
 
@@ -23,58 +21,68 @@ class Grid:
     """
 
     def __init__(self, instrument: Instrument) -> None:
-        self._instrument = instrument
         self._ticks: dict[str, Tick] = {}
         self._lots: dict[str, Lot] = {}
+        self._tick_units = _units_by_decimals(instrument.price_exponent, instrument.tick)
+        self._lot_units = _units_by_decimals(instrument.size_exponent, instrument.lot)
 
     def tick(self, text: str) -> Tick:
         """A price; zero is none."""
         found = self._ticks.get(text)
-        return _price(self._instrument, text) if found is None else found
+        return self._learn_tick(text) if found is None else found
 
     def lots(self, text: str) -> Lot:
         """A size; zero is allowed, it removes a level."""
         found = self._lots.get(text)
-        return _size(self._instrument, text) if found is None else found
+        return self._learn_lots(text) if found is None else found
 
     def levels(self, pairs: Pairs) -> Levels:
-        ticks, lots = self._ticks, self._lots
-        try:
-            return [(ticks[price], lots[size]) for price, size in pairs]
-        except KeyError:
-            self._learn(pairs)
-            return [(ticks[price], lots[size]) for price, size in pairs]
-
-    def _learn(self, pairs: Pairs) -> None:
-        for known in (self._ticks, self._lots):
-            if len(known) > CACHED_MAX:
-                known.clear()
+        known_tick, known_lots = self._ticks.get, self._lots.get
+        found: Levels = []
         for price, size in pairs:
-            _remember(self._ticks, price, self._instrument, _price)
-            _remember(self._lots, size, self._instrument, _size)
+            tick, lots = known_tick(price), known_lots(size)
+            if tick is None:
+                tick = self._learn_tick(price)
+            if lots is None:
+                lots = self._learn_lots(size)
+            found.append((tick, lots))
+        return found
+
+    def _learn_tick(self, text: str) -> Tick:
+        tick, rest = _divided(text, self._tick_units)
+        if rest:
+            raise ValueError(f"price {text[:60]} is off the tick grid")
+        if not 0 < tick <= WHOLE_MAX:
+            raise ValueError(f"price {text[:60]} is out of range")
+        return _remember(self._ticks, text, tick)
+
+    def _learn_lots(self, text: str) -> Lot:
+        lots, rest = _divided(text, self._lot_units)
+        if lots > WHOLE_MAX:
+            raise ValueError(f"size {text[:60]} is out of range")
+        return _remember(self._lots, text, max(lots, 1) if rest else lots)
 
 
-def _remember(
-    known: dict[str, int],
-    text: str,
-    instrument: Instrument,
-    convert: Callable[[Instrument, str], int],
-) -> None:
-    if text not in known:
-        known[text] = convert(instrument, text)
+def _units_by_decimals(exponent: int, unit: int) -> list[tuple[int, int]]:
+    """For a text of n decimals, read as one whole number: multiply, then divide by these."""
+    return [
+        (10 ** max(exponent - decimals, 0), unit * 10 ** max(decimals - exponent, 0))
+        for decimals in range(TEXT_MAX)
+    ]
 
 
-def _price(instrument: Instrument, text: str) -> Tick:
-    tick = instrument.ticks(text)
-    if not 0 < tick <= WHOLE_MAX:
-        raise ValueError(f"price {text[:60]} is out of range")
-    return tick
+def _divided(text: str, units: list[tuple[int, int]]) -> tuple[int, int]:
+    """Whole units and what is left over. Plain digits with one dot at most are all it reads."""
+    whole, _, fraction = text.partition(".")
+    digits = whole + fraction
+    if not digits.isdigit() or not digits.isascii() or len(digits) >= TEXT_MAX:
+        raise ValueError(f"not a plain decimal: {text[:60]!r}")
+    times, unit = units[len(fraction)]
+    return divmod(int(digits) * times, unit)
 
 
-def _size(instrument: Instrument, text: str) -> Lot:
-    value = scaled(text, SIZE_EXPONENT_MAX)
-    unit: int = instrument.lot * 10 ** (SIZE_EXPONENT_MAX - instrument.size_exponent)
-    lots, rest = divmod(value, unit)
-    if value < 0 or lots > WHOLE_MAX:
-        raise ValueError(f"size {text[:60]} is out of range")
-    return max(lots, 1) if rest else lots
+def _remember(known: dict[str, int], text: str, value: int) -> int:
+    if len(known) >= CACHED_MAX:
+        known.clear()
+    known[text] = value
+    return value
