@@ -13,6 +13,8 @@ from engine.values.units import NS_PER_MS, Levels, Ns, Side
 
 
 class SnapshotFeed:
+    """The session is the feed's own, and ends with it."""
+
     def __init__(self, session: Session, instruments: list[Instrument]) -> None:
         self._session = session
         self._instruments = {item.symbol: item for item in instruments}
@@ -27,7 +29,10 @@ class SnapshotFeed:
         for symbol in self._instruments:
             watches += [partial(exchange.watch_order_book, symbol)]
             watches += [partial(exchange.watch_trades, symbol)]
-        await self._stream.run(inbox, watches)
+        try:
+            await self._stream.run(inbox, watches)
+        finally:
+            await self._session.close()
 
     def results(self, result: Any, at_ns: Ns) -> list[Event]:
         exchange = self._session.exchange
