@@ -9,7 +9,14 @@ import sys
 
 import typer
 
-from engine.cli import capture, check, demo, doctor, journal, operate, run, venue
+from engine.cli.capture import app as capture_app
+from engine.cli.check import check
+from engine.cli.demo import demo
+from engine.cli.doctor import doctor
+from engine.cli.journal import app as journal_app
+from engine.cli.operate import halt, rating_app, resume, status, stop, why
+from engine.cli.run import run
+from engine.cli.venue import venue
 from engine.values.errors import UserError
 
 app = typer.Typer(
@@ -20,19 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("demo")(demo.demo)
-app.command("run")(run.run)
-app.command("status")(operate.status)
-app.command("why")(operate.why)
-app.command("halt")(operate.halt)
-app.command("resume")(operate.resume)
-app.command("stop")(operate.stop)
-app.command("check")(check.check)
-app.command("doctor")(doctor.doctor)
-app.command("venue")(venue.venue)
-app.add_typer(operate.rating_app, name="rating")
-app.add_typer(journal.app, name="journal")
-app.add_typer(capture.app, name="capture")
+for verb in (demo, run, status, why, halt, resume, stop, check, doctor, venue):
+    app.command(verb.__name__)(verb)
+for name, verbs in (("rating", rating_app), ("journal", journal_app), ("capture", capture_app)):
+    app.add_typer(verbs, name=name)
 
 
 def main() -> None:

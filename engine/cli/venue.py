@@ -31,6 +31,7 @@ QUOTE_OPENING = "100000"
 KEY_KINDS: dict[str, Callable[[str], KeyPair]] = {"hmac": new_hmac, "ed25519": new_ed25519}
 SPEED_MAX = 100_000.0
 PORT_MAX = 65_535
+IDLE_LOOK_S = 0.5
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +68,9 @@ def venue(
     key_file: Annotated[
         Path | None, typer.Option(help="Write the key here (0600) and do not print it.")
     ] = None,
+    idle_exit: Annotated[
+        float, typer.Option(help="Leave after so many seconds without a client; 0 for never.")
+    ] = 0.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Serve a venue that speaks the Binance spot protocol until SIGTERM or Ctrl-C."""
@@ -90,7 +94,8 @@ def venue(
     served = build_venue(wanted, pair)
     if key_file is not None:
         write_key(key_file, pair)
-    uvloop.run(_serve(served, port, _Announcer(pair, key_file, is_json=json)))
+    announcer = _Announcer(pair, key_file, is_json=json)
+    uvloop.run(_serve(served, port, announcer, idle_exit))
 
 
 def build_venue(wanted: Wanted, pair: KeyPair) -> LoopbackVenue:
@@ -99,10 +104,8 @@ def build_venue(wanted: Wanted, pair: KeyPair) -> LoopbackVenue:
         raise UserError(f"--market {wanted.market!r} is none of {', '.join(SPECS)}")
     ids = count(1).__next__
     flows: dict[str, Flow | Recording] = {}
-    if wanted.captures:
-        specs = [_recorded(wanted, flows)]
-    else:
-        specs = _synthetic(wanted, flows, ids)
+    is_recorded = bool(wanted.captures)
+    specs = [_recorded(wanted, flows)] if is_recorded else _synthetic(wanted, flows, ids)
     config = VenueConfig(
         symbols=specs,
         keys=[pair.key],
@@ -232,8 +235,8 @@ class _Announcer:
             typer.echo(f"{name:<12} {text}")
 
 
-async def _serve(served: LoopbackVenue, port: int, announcer: _Announcer) -> None:
-    """Until a signal, or until the venue itself fails."""
+async def _serve(served: LoopbackVenue, port: int, announcer: _Announcer, idle_s: float) -> None:
+    """Until a signal, until nobody has been connected for `idle_s`, or until the venue fails."""
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
@@ -244,8 +247,18 @@ async def _serve(served: LoopbackVenue, port: int, announcer: _Announcer) -> Non
         raise UserError(f"--port {port}: {error.strerror or error}") from error
     announcer.started(served)
     ends = [asyncio.create_task(stop.wait()), asyncio.create_task(served.wait())]
+    if idle_s:
+        ends.append(asyncio.create_task(_until_idle(served, idle_s)))
     await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     for end in ends:
         end.cancel()
     announcer.stopped(served)
     await served.stop()
+
+
+async def _until_idle(served: LoopbackVenue, idle_s: float) -> None:
+    """Return when there has been no connection for so long: a killed client leaves no orphan."""
+    alone_s = 0.0
+    while alone_s < idle_s:
+        await asyncio.sleep(IDLE_LOOK_S)
+        alone_s = 0.0 if served.delivery.wires() else alone_s + IDLE_LOOK_S

@@ -205,7 +205,7 @@ class Maker:
                     reason=self.state[1],
                 )
             )
-        if self.state[0] in (MarketState.CANCEL_ONLY, MarketState.HALTED):
+        if self.standing.halted or self.standing.frozen:
             step.alert(self.market, now_ns, "critical", f"{self.state[0]}: {self.state[1]}")
 
 
