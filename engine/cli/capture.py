@@ -62,7 +62,7 @@ def _lines(report: CaptureReport) -> list[str]:
             f"dropped line    {report.dropped}; recoveries {report.recoveries}; {report.note}"
         )
     if not report.recovered:
-        lines.append("book            not valid at the end: no snapshot came after the last loss")
+        lines.append("book            not valid at the end: no snapshot in the capture fits")
     lines += [f"finding         {text}" for text in report.findings]
     lines.append("clean" if report.is_clean else "findings above")
     return lines
