@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
+from adapters.ccxt_pro.client_ids import ClientIds
+from adapters.ccxt_pro.gateway import CcxtGateway
 from adapters.ccxt_pro.options import VenueOptions
+from adapters.ccxt_pro.private import ParsedPrivate
+from adapters.ccxt_pro.session import Session
 from adapters.ccxt_pro.venue import Venue, open_venue
 from adapters.loopback.config import VenueConfig, atoms, btt_usdt
 from adapters.loopback.keys import KeyPair, new_ed25519, new_hmac
 from adapters.loopback.venue import LoopbackVenue
 from engine.market.book import Book
-from engine.values.commands import Cancel, CancelAll, Place, QueryOrder, Reconcile
+from engine.values.commands import Amend, Cancel, CancelAll, Place, QueryOrder, Reconcile
 from engine.values.errors import Failure
 from engine.values.events import (
     AllCanceled,
@@ -319,6 +323,53 @@ async def test_orders_are_canceled_one_by_one_and_all_at_once() -> None:
             ][1:]
         )
         assert heard
+
+
+async def test_an_amend_moves_an_order_and_reports_both_legs() -> None:
+    async with trading_place() as place:
+        ours = await place.desk("ours")
+        old = await ours.place(Side.BUY, 60)
+        command = ours.order(Side.BUY, 61)
+        first, second = await ours.gateway.execute(
+            Amend(market=MARKET, client_id=old.client_id, replacement=command, at_ns=0)
+        )
+        assert isinstance(first, OrderReport)
+        assert isinstance(second, OrderReport)
+        assert (first.client_id, first.state) == (old.client_id, OrderState.CANCELED)
+        assert (second.client_id, second.state, second.tick) == (
+            command.client_id,
+            OrderState.OPEN,
+            61,
+        )
+
+
+async def test_parsed_private_facts_are_complete_though_nobody_waits_for_them() -> None:
+    async with trading_place() as place:
+        theirs = await place.desk("theirs")
+        options = VenueOptions(name="venue", exchange="binance", urls=flat(place.venue.urls()))
+        session = Session(options, WallClock(), PairKeys(place.pairs["ours"]))
+        client_ids = ClientIds()
+        gateway = CcxtGateway(session, client_ids, ParsedPrivate(session, client_ids))
+        (item,) = await gateway.instruments(["BTT/USDT"])
+        facts = Facts()
+        task = asyncio.create_task(gateway.run(facts))
+        await facts.connected(Stream.PRIVATE)
+        report = (await gateway.execute(theirs.order(Side.BUY, 62, lots=50_000_000)))[0]
+        count_fills = 20
+        for _ in range(count_fills):
+            await theirs.place(Side.SELL, 62, lots=2_000_000, post_only=False)
+        fills = await facts.until(lambda: len(facts.of(Fill)) >= count_fills and facts.of(Fill))
+        assert isinstance(report, OrderReport)
+        assert item.market == MARKET
+        assert {fill.client_id for fill in fills} == {report.client_id}
+        assert len({fill.trade_id for fill in fills}) == len(fills) == count_fills
+        assert {(fill.tick, fill.lots, fill.fee_atoms) for fill in fills} == {
+            (62, 2_000_000, 200_000_000_000)
+        }
+        assert max(each.filled_lots for each in facts.of(OrderReport)) == 40_000_000
+        assert facts.of(Balances)
+        await ended(task)
+        await gateway.close()
 
 
 async def test_an_order_that_never_was_is_absent() -> None:

@@ -72,6 +72,16 @@ def test_after_a_418_nothing_goes_out() -> None:
     assert budget.take(MINUTE + NS_PER_S, CANCEL) == 0
 
 
+def test_new_rules_keep_what_was_spent_and_who_holds_us_off() -> None:
+    budget = RateBudget([WEIGHT])
+    assert spent(budget, MINUTE, Cost(weight=1)) == 80
+    budget.ban(MINUTE + NS_PER_S)
+    budget.learn([WEIGHT, ORDERS])
+    assert budget.take(MINUTE, CANCEL) == NS_PER_S
+    assert budget.take(MINUTE + NS_PER_S, PLACE) > 0
+    assert spent(budget, MINUTE + NS_PER_S, CANCEL) == 20
+
+
 @given(st.lists(st.tuples(st.integers(0, 8 * NS_PER_S), st.integers(1, 30), st.booleans())))
 def test_no_window_of_the_venues_length_holds_more_than_the_limit(
     steps: list[tuple[int, int, bool]],

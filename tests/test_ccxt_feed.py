@@ -239,6 +239,19 @@ async def test_f10_a_half_open_connection_is_lost_within_three_seconds() -> None
         await facts.first(Connected, skip=1)
 
 
+async def test_f10_a_half_open_connection_of_a_parsed_feed_is_lost_too() -> None:
+    server = Server()
+    async with running(SnapshotFeed, server) as facts:
+        await facts.first(BookSnapshot)
+        server.answers_pings = False
+        lost = await facts.first(Disconnected)
+        assert lost.reason == "no pong"
+        assert facts.all.index(await facts.first(BookLost)) < facts.all.index(lost)
+        server.answers_pings = True
+        known = len([fact for fact in facts.all if isinstance(fact, BookSnapshot)])
+        await facts.first(BookSnapshot, skip=known)
+
+
 async def test_own_pings_leave_room_for_subscriptions() -> None:
     server = Server()
     async with running(VerifiedFeed, server) as facts:

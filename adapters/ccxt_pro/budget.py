@@ -79,6 +79,11 @@ class RateBudget:
         self._limited_until_ns = 0
         self._banned_until_ns = 0
 
+    def learn(self, rules: list[Rule]) -> None:
+        """The venue's rules as they are now; what was spent under a rule that stays is kept."""
+        known = {window.rule: window for window in self._windows}
+        self._windows = [known.get(rule) or Window(rule) for rule in rules]
+
     def take(self, now_ns: Ns, cost: Cost) -> Ns:
         """Count `cost` and return 0, or count nothing and return how long to wait."""
         until_ns = self._banned_until_ns

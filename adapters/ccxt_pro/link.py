@@ -90,6 +90,9 @@ class Link:
         self._tap = None
         if exchange.clients.get(self.client.url) is self.client:
             del exchange.clients[self.client.url]
+        for waiting in self.client.futures.values():
+            # Nobody may be left to hear of the refusal; asyncio would print it on the floor.
+            waiting.add_done_callback(_heard)
         self.client.reset(ConnectionError(self.reason))
         try:
             await asyncio.wait_for(self.client.close(), CLOSE_S)
@@ -132,3 +135,8 @@ class Link:
     def _close(self, client: Any, code: object) -> None:
         self.fail(f"closed by the venue, code {code}")
         self._on_close(client, code)
+
+
+def _heard(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled():
+        future.exception()

@@ -63,7 +63,7 @@ def _stand_in(root: Path) -> None:
     errors = importlib.import_module("ccxt.base.errors")
     for name in errors.__all__:
         setattr(top, name, getattr(errors, name))
-    top.Exchange = importlib.import_module("ccxt.base.exchange").Exchange  # type: ignore[attr-defined]
+    setattr(top, "Exchange", importlib.import_module("ccxt.base.exchange").Exchange)  # noqa: B010
     for name in _PACKAGES[1:]:
         setattr(top, name.rpartition(".")[2], sys.modules[name])
 

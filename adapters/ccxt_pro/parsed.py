@@ -19,6 +19,7 @@ from engine.values.ports import Inbox
 from engine.values.units import Ns
 
 EXCERPT_CHARS = 64
+SETTLE_S = 2.0
 
 Watch: TypeAlias = Callable[[], Awaitable[Any]]
 
@@ -75,6 +76,17 @@ class ParsedStream:
         while True:
             link = await self._opened.get()
             tasks.create_task(link.watch(), name="link")
+            tasks.create_task(self._announce(link), name="announce")
+
+    async def _announce(self, link: Link) -> None:
+        """Whoever hears Connected of a private stream reconciles: not before it is subscribed.
+
+        ccxt does not tell when it is, so this waits a while; what comes later comes as a fact.
+        """
+        assert self._inbox is not None
+        if self._stream is Stream.PRIVATE:
+            await asyncio.sleep(SETTLE_S)
+        self._inbox.put(link.connected())
 
     async def _break(self) -> None:
         await self._broken.wait()
@@ -133,9 +145,7 @@ class ParsedStream:
 
     def _start(self, link: Link) -> None:
         assert self._inbox is not None
-        inbox = self._inbox
-        link.listen(inbox, lambda message, _: self._parse(link, message))
-        inbox.put(link.connected())
+        link.listen(self._inbox, lambda message, _: self._parse(link, message))
         self._opened.put_nowait(link)
 
     def _parse(self, link: Link, message: Any) -> None:

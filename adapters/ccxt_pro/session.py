@@ -6,7 +6,7 @@ translated once. Feed and gateway of one venue share a session, since they share
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -122,7 +122,7 @@ class Session:
             if row["rateLimitType"] in _RULE_KINDS
         ]
         if rules:
-            self.budget = RateBudget(rules)
+            self.budget.learn(rules)
 
     async def close(self) -> None:
         await self.exchange.close()
@@ -140,13 +140,12 @@ class Session:
             trace.is_sent = True
         return await self._fetch(*request)
 
-    def _on_rest_response(
-        self, code: int, _reason: str, _url: str, _method: str, headers: Mapping[str, str],
-        body: str, *_request: object,
-    ) -> str:  # fmt: skip
+    def _on_rest_response(self, *response: Any) -> str:
+        """ccxt's hook: code, reason, url, method, headers, body, and what was asked."""
+        code, headers, body = int(response[0]), dict(response[4]), str(response[5])
         trace = self._traces.get(None)
         if trace is not None:
-            trace.answer = Answer(status=code, headers=dict(headers), body=body)
+            trace.answer = Answer(status=code, headers=headers, body=body)
         now_ns = self.clock.now_ns()
         for name, value in headers.items():
             for prefix, counted in _HEADERS.items():

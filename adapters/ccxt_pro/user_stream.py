@@ -9,7 +9,7 @@ from adapters.ccxt_pro.client_ids import ClientIds
 from adapters.ccxt_pro.link import Link, LinkLost
 from adapters.ccxt_pro.session import Session
 from engine.values.errors import VenueError
-from engine.values.events import Event, OrderReport, Stream
+from engine.values.events import Event, OrderReport, Quarantined, Stream
 from engine.values.instrument import Instrument
 from engine.values.ports import Inbox
 from engine.values.units import Ns
@@ -100,6 +100,9 @@ class _Frames:
         self._learn(facts)
         for fact in facts:
             self.inbox.put(fact)
+        if any(isinstance(fact, Quarantined) for fact in facts):
+            # It may have been a fill: a fresh connection brings a reconciliation.
+            self._link.fail("unreadable private frame")
         if len(frame) < 300 and b"eventStreamTerminated" in frame:
             self._link.fail("user data stream ended by the venue")
 
