@@ -38,6 +38,8 @@ class LadderParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     fee_weight: maker fees that the half-width covers on top (1 is one fill's fee).
     depth_thin_lots: less depth than this on the thinner side, within 5 % of mid, is a thin book.
     thin_widening_ticks: what an empty book would add to the half-width; in proportion before that.
+    hold_ticks: an order stays one tick behind the wished price until that lies so much deeper in
+        its tick: a place in the queue is worth more than a flicker of the microprice.
     lean_ticks: how far the centre moves down at the cap, up at the floor.
     zone_size_share: below the band bids are larger and asks smaller by this; above, the reverse.
     stance_size_share: each step of the rating (buy 1, strong buy 2) adds this to bids; each step of
@@ -51,7 +53,7 @@ class LadderParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     For BTT/USDT at 62 ticks, where one tick is 160 bp and the market one or two ticks wide: levels
     3, lots 1500000, lots_growth 0.5, step_ticks 1.0, half_spread_min_ticks 0.1, volatility_weight
     0.5, horizon_s 1.0, half_spread_unknown_ticks 0.5, fee_weight 1.0, depth_thin_lots 5000000,
-    thin_widening_ticks 0.5, lean_ticks 0.75, zone_size_share 0.25, stance_size_share 0.1,
+    thin_widening_ticks 0.5, hold_ticks 0.3, lean_ticks 0.75, zone_size_share 0.25, stance_size_share 0.1,
     stance_widening_ticks 0.5, stance_tightening_share 0.1, volatility_stable 0.5. There the
     fraction of the microprice decides: with a half-width well under one tick, floor and ceil make
     a quote join the touch, step inside a market of two ticks, or stand back from a side that is
@@ -69,6 +71,7 @@ class LadderParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     fee_weight: float
     depth_thin_lots: int
     thin_widening_ticks: float
+    hold_ticks: float
     lean_ticks: float
     zone_size_share: float
     stance_size_share: float
@@ -125,17 +128,26 @@ class LadderStrategy:
         stance = f"{_stance_text(view)}, inventory {view.zone.value}"
         levels = []
         for rank in range(params.levels):
+            apart = width + rank * step + self._stance_widening(side, rank, view)
+            held = self._is_held(side, reference + skew - side.sign * apart, view)
             reason = Reason(
                 reference=reference,
                 skew=skew,
-                width=width + rank * step + self._stance_widening(side, rank, view),
+                width=apart + held,
                 rounding=0.0,
                 stance=stance,
+                clamp="holds its queue place" if held else "",
             )
             lots = math.floor(params.lots * (1 + rank * params.lots_growth) * share)
             levels.append(quote_level(side, max(lots, view.instrument.lots_min), view, reason))
         kept = _within_limits(levels, view)
         return kept, "" if kept else "no price is left within the instrument's limits"
+
+    def _is_held(self, side: Side, price: float, view: View) -> bool:
+        """Whether an order of ours one tick behind is not worth giving up for so small a gain."""
+        tick = math.floor(price) if side is Side.BUY else math.ceil(price)
+        stands_behind = tick - side.sign in view.own_ticks(side)
+        return stands_behind and abs(price - tick) < self.params.hold_ticks
 
     def half_width(self, view: View) -> float:
         """From the centre to the best quote: the risk of standing there, never under the floor."""

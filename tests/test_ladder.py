@@ -36,6 +36,7 @@ def params(**changes: Any) -> LadderParams:
         "fee_weight": 1.0,
         "depth_thin_lots": 5_000_000,
         "thin_widening_ticks": 0.5,
+        "hold_ticks": 0.0,
         "lean_ticks": 0.75,
         "zone_size_share": 0.25,
         "stance_size_share": 0.1,
@@ -317,3 +318,22 @@ def test_a_worse_rating_never_raises_the_size_bid(shown: View, one: int, other: 
 @given(views())
 def test_the_same_view_gives_the_same_ladder(shown: View) -> None:
     assert quoted(shown) == quoted(shown)
+
+
+def test_an_order_one_tick_behind_keeps_its_queue_place_through_a_flicker():
+    shown = view(microprice=62.4, own_bid_ticks=(61,))
+    flicker = quoted(shown, hold_ticks=0.35, lean_ticks=0.0, volatility_weight=0.0, fee_weight=0.0)
+    assert flicker.bids[0].tick == 61
+    assert flicker.bids[0].reason.clamp == "holds its queue place"
+
+
+def test_a_price_well_inside_its_tick_moves_the_order_up():
+    shown = view(microprice=62.6, own_bid_ticks=(61,))
+    moved = quoted(shown, hold_ticks=0.35, lean_ticks=0.0, volatility_weight=0.0, fee_weight=0.0)
+    assert moved.bids[0].tick == 62
+
+
+def test_a_quote_is_never_held_nearer_to_the_market_than_wished():
+    shown = view(microprice=61.9, bid_tick=61, own_bid_ticks=(62,))
+    stepped = quoted(shown, hold_ticks=0.35, lean_ticks=0.0, volatility_weight=0.0, fee_weight=0.0)
+    assert stepped.bids[0].tick == 61

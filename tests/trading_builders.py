@@ -144,6 +144,8 @@ def view(**changes: Any) -> View:
         "imbalance": 0.5,
         "volatility": 0.1,
         "depth_lots": ((3_000_000, 3_000_000), (5_000_000, 5_000_000), (20_000_000, 20_000_000)),
+        "own_bid_ticks": (),
+        "own_ask_ticks": (),
         "position_lots": position_lots,
         "bands": BANDS,
         "zone": changes.get("bands", BANDS).zone(position_lots),

@@ -158,6 +158,8 @@ class Quoter:
             imbalance=0.5 if features.imbalance is None else features.imbalance,
             volatility=features.volatility_ticks(now_ns),
             depth_lots=_depths(market),
+            own_bid_ticks=tuple(tick for side, tick in self.own if side is Side.BUY),
+            own_ask_ticks=tuple(tick for side, tick in self.own if side is Side.SELL),
             position_lots=position_lots,
             bands=bands,
             zone=bands.zone(position_lots),

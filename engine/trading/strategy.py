@@ -55,7 +55,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     An empty side has tick 0 and lots 0. `volatility` is in ticks per square root of a second, None
     until enough was seen. `depth_lots` holds (bid, ask) lots within 1, 2 and 5 % of mid.
-    `position_lots` is the inventory that the bands speak of.
+    `own_*_ticks` are where our orders stand; `position_lots` is what the bands speak of.
     """
 
     now_ns: Ns
@@ -69,10 +69,15 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     imbalance: float
     volatility: float | None
     depth_lots: tuple[tuple[Lot, Lot], tuple[Lot, Lot], tuple[Lot, Lot]]
+    own_bid_ticks: tuple[Tick, ...]
+    own_ask_ticks: tuple[Tick, ...]
     position_lots: Lot
     bands: Bands
     zone: Zone
     stance: Stance
+
+    def own_ticks(self, side: Side) -> tuple[Tick, ...]:
+        return self.own_bid_ticks if side is Side.BUY else self.own_ask_ticks
 
     @property
     def mid(self) -> float:
