@@ -1,5 +1,7 @@
 """What the faults O02, O03, O04, O08 and F04 do to one request."""
 
+from collections.abc import Iterable
+
 import msgspec
 
 from adapters.loopback.api import Answer, Api, Request
@@ -39,7 +41,15 @@ ANSWERS: dict[str, Answer] = {
     ),
     "504": Answer(status=504, body="<html><body><h1>504 Gateway Time-out</h1></body></html>"),
 }
-HOWS = ("hang", "cut")
+YES_OR_NO = ("true", "false")
+CHOICES: tuple[tuple[str, Iterable[str]], ...] = (
+    ("on", TARGETS),
+    ("how", ("hang", "cut")),
+    ("answer", ANSWERS),
+    ("execute", YES_OR_NO),
+    ("keep", YES_OR_NO),
+)
+NUMBERS = ("retry", "before_ban", "ban", "fills", "times")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +63,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_options(fault: Fault) -> None:
     """Raises UserError for an option that names nothing."""
-    for name, allowed in (("on", TARGETS), ("how", HOWS), ("answer", ANSWERS)):
+    for name in NUMBERS:
+        if not fault.options.get(name, "0").isdigit():
+            raise UserError(f"--fault {fault.fault_id}: {name} is not a whole number")
+    for name, allowed in CHOICES:
         value = fault.options.get(name)
         if value is not None and value not in allowed:
             raise UserError(

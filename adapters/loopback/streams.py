@@ -107,6 +107,10 @@ class Hub:
             del self._sessions[stream]
             self._wanted.discard(stream)
 
+    def streams(self) -> set[str]:
+        """All that somebody listens to."""
+        return set(self._sessions)
+
     def sessions(self, stream: str) -> list[StreamSession]:
         return list(self._sessions.get(stream, ()))
 
