@@ -93,6 +93,13 @@ def test_a_rate_limit_says_how_long_to_wait() -> None:
     assert answered(429, -1003).retry_after_ns == BACK_OFF_NS
 
 
+def test_a_firewall_or_another_venues_limit_makes_us_wait_too() -> None:
+    assert answered(403).retry_after_ns == BACK_OFF_NS
+    limited = answered(200, 10006, name="RateLimitExceeded", is_binance=False)
+    assert (limited.failure, limited.retry_after_ns) == (Failure.TRANSIENT, BACK_OFF_NS)
+    assert answered(400, -2010).retry_after_ns == 0
+
+
 def test_a_ban_is_fatal_and_says_when_it_ends() -> None:
     text = "Way too much request weight used; IP banned until 1700000000123."
     error = answered(418, -1003, text)

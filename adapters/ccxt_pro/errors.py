@@ -71,6 +71,8 @@ _CLASSES: dict[Failure, type[VenueError]] = {
     Failure.UNKNOWN: Unknown,
     Failure.FATAL: Fatal,
 }
+_LIMIT_CODES = ("-1003", "-1015")
+_LIMIT_CLASSES = ("RateLimitExceeded", "DDoSProtection")
 _NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, socket.gaierror)
 _CODE_KEYS = ("code", "retCode", "sCode", "label", "err-code")
 _TEXT_KEYS = ("msg", "retMsg", "sMsg", "message", "error")
@@ -107,7 +109,9 @@ def translate(error: Exception, trace: Trace, is_binance: bool, now_ns: Ns) -> V
         kind = Fatal if answer.status == 418 else Transient
         return kind(text, code=code or str(answer.status), retry_after_ns=wait_ns)
     failure = _binance(answer.status, code) if is_binance else _by_class(error, answer.status)
-    wait_ns = _wait_ns(answer, text, now_ns) if code in ("-1003", "-1015") else 0
+    is_limit = code in _LIMIT_CODES or type(error).__name__ in _LIMIT_CLASSES
+    is_limit = failure is Failure.TRANSIENT and (is_limit or answer.status == 403)
+    wait_ns = _wait_ns(answer, text, now_ns) if is_limit else 0
     name = code or str(answer.status)
     return _CLASSES[failure](text or type(error).__name__, code=name, retry_after_ns=wait_ns)
 

@@ -131,7 +131,8 @@ class Session:
         until_ns = self.clock.now_ns() + failure.retry_after_ns
         if answer is not None and answer.status == 418:
             self.budget.ban(until_ns)
-        elif answer is not None and (answer.status == 429 or failure.code == "-1003"):
+        elif answer is not None and failure.retry_after_ns and failure.code != "-1015":
+            # The limit of orders (-1015) leaves queries free; all others are about requests.
             self.budget.hold(until_ns)
 
     async def _on_fetch(self, *request: Any) -> Any:
