@@ -123,8 +123,8 @@ class Engine:
     def _on_operator(self, fact: ev.OperatorFact, step: Step) -> None:
         step.records.append(fact)
         if isinstance(fact, ev.Resume):
-            for maker in self._makers_of(fact.market):
-                maker.keeper.claim(maker.market, fact, step)
+            for keeper in dict.fromkeys(maker.keeper for maker in self._makers_of(fact.market)):
+                keeper.claim(fact, step)
         self._heed(fact)
         wanted = "" if isinstance(fact, ev.Stop) else fact.market
         for maker in self._makers_of(wanted):
@@ -185,9 +185,21 @@ class Engine:
                 self._judge_links(step)
             case ev.Disconnected():
                 link.disconnected(fact.reason)
+                self._lose_books(fact, step)
                 self._judge_links(step)
             case _:
                 assert_never(fact)
+
+    def _lose_books(self, fact: ev.Disconnected, step: Step) -> None:
+        """What a book's wire may have missed is unknown: only a snapshot starts the book again."""
+        if fact.stream is not ev.Stream.PUBLIC:
+            return
+        for maker in self.makers.values():
+            if maker.quoter.setup.instrument.venue == fact.venue:
+                reason = f"disconnected: {fact.reason}"
+                lost = ev.BookLost(market=maker.market, at_ns=fact.at_ns, reason=reason)
+                maker.quoter.on_lost(lost)
+                maker.look(self.now_ns, step)
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -208,7 +220,7 @@ class Engine:
             public = links[ev.Stream.PUBLIC].doubt(self.now_ns, silence_ns_max)
             private = links[ev.Stream.PRIVATE].doubt(self.now_ns, silence_ns_max)
             maker.quoter.vouched_ns = links[ev.Stream.PUBLIC].last_ns
-            if maker.heed_links(public, private, self.now_ns):
+            if maker.heed_links(public, private, self.now_ns, step):
                 maker.look(self.now_ns, step)
 
     def _doubt_all(self, source: str, reason: str, step: Step) -> None:

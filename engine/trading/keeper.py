@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from engine.trading.asking import Asking
 from engine.trading.orders import Change, Kind, Orders
 from engine.trading.orders import Params as OrdersParams
 from engine.trading.portfolio import Portfolio
@@ -29,10 +30,8 @@ from engine.values.events import (
 from engine.values.instrument import Instrument
 from engine.values.records import Adjusted, Opening, OrderIntent, Record
 from engine.values.step import Step
-from engine.values.units import NS_PER_MS, NS_PER_S, Lot, Ns, Side, Tick, decimal_text
+from engine.values.units import NS_PER_S, Atoms, Lot, Ns, Side, Tick, decimal_text
 
-ASK_AGAIN_NS = 500 * NS_PER_MS
-ANSWER_NS_MAX = 10 * NS_PER_S
 ENDED_KEPT_NS = 3_600 * NS_PER_S
 
 FREEZING = {
@@ -47,14 +46,6 @@ class KeeperParams(msgspec.Struct, frozen=True, kw_only=True):
     reconcile_every_ns: Ns
 
 
-class _Asked(msgspec.Struct):
-    """One market's questions to the venue: when the last left, what the last answer found."""
-
-    asked_ns: Ns = 0
-    is_waiting: bool = False
-    answered: VenueState | None = None
-
-
 class Keeper:
     """One venue account. Facts about orders and money are joined here, once, on any path."""
 
@@ -66,7 +57,8 @@ class Keeper:
         self._params = params
         self._is_ours = is_ours
         self._instruments = {item.market: item for item in instruments}
-        self._asked = {item.market: _Asked() for item in instruments}
+        self._asking = {item.market: Asking(params.reconcile_every_ns) for item in instruments}
+        self._unclaimed: dict[str, Atoms] = {}
         self._venue = instruments[0].venue
         self._opened: set[str] = set()
 
@@ -75,7 +67,7 @@ class Keeper:
     def on_order(self, fact: OrderFact, quoter: Quoter, step: Step) -> bool:
         """Join a fact about an order; True where it was a fill that counts."""
         if isinstance(fact, QueryFailed) and not fact.client_id:
-            self._asked[fact.market].is_waiting = False
+            self._asking[fact.market].failed(fact)
         change = self.orders.apply(fact)
         if isinstance(fact, OrderFailed) and fact.failure is not Failure.UNKNOWN:
             side = change.after.side if change.after else Side.BUY
@@ -110,8 +102,7 @@ class Keeper:
 
     def on_state(self, state: VenueState, quoter: Quoter, step: Step) -> None:
         """The venue's answer to a Reconcile: adopt, cancel, book, compare, or freeze."""
-        asked, standing = self._asked[state.market], quoter.standing
-        asked.is_waiting, asked.answered = False, state
+        standing = quoter.standing
         if state.market not in self._opened:
             self._open(state, step)
         found = recover(self.orders, self.portfolio, state, self._is_ours)
@@ -124,10 +115,20 @@ class Keeper:
         if not found.is_explained:
             strange = next(row for row in found.differences if not row.explained)
             standing.freeze(f"{strange.what}: ours {strange.ours}, the venue's {strange.theirs}")
-        if found.differences or found.commands:
-            asked.asked_ns = min(asked.asked_ns, state.at_ns - self._params.reconcile_every_ns)
-        elif not self.orders.unknown(state.market):
-            standing.is_reconciled = True
+        self._note_gaps(found, state)
+        is_settled = not (found.differences or found.commands or self.orders.unknown(state.market))
+        self._asking[state.market].heard(state, is_settled=is_settled)
+        if is_settled:
+            standing.proved(state.asked_ns)
+
+    def _note_gaps(self, found: Recovery, state: VenueState) -> None:
+        """Remember what a person may claim: gaps that nothing explained, as they were then."""
+        strange = {row.what for row in found.differences if not row.explained}
+        for balance in state.balances:
+            self._unclaimed.pop(balance.asset, None)
+        for gap in self.portfolio.gaps(state.balances, state.market):
+            if f"balance {gap.asset}" in strange:
+                self._unclaimed[gap.asset] = gap.atoms
 
     def _open(self, state: VenueState, step: Step) -> None:
         """The first answer is where the ledger starts; trades before it are in its balances."""
@@ -141,20 +142,20 @@ class Keeper:
         step.records.append(opening)
         self.remember(opening)
 
-    def claim(self, market: str, word: Resume, step: Step) -> None:
+    def claim(self, word: Resume, step: Step) -> None:
         """A person takes responsibility for money that moved without a trade of ours (P09, P10)."""
-        state = self._asked[market].answered
-        for gap in self.portfolio.gaps(state.balances, market) if state else ():
+        for asset, atoms in self._unclaimed.items():
             adjusted = Adjusted(
                 venue=self._venue,
                 at_ns=word.at_ns,
-                asset=gap.asset,
-                atoms=gap.atoms,
+                asset=asset,
+                atoms=atoms,
                 who=word.who,
                 reason=word.reason,
             )
             step.records.append(adjusted)
             self.remember(adjusted)
+        self._unclaimed.clear()
 
     # --- the past -------------------------------------------------------------------------------
 
@@ -184,9 +185,23 @@ class Keeper:
             case _:
                 pass
 
-    def lost_sight(self, market: str, now_ns: Ns) -> None:
+    def lost_sight(self, market: str, now_ns: Ns, step: Step) -> None:
         """After a start or a lost connection: what was never answered may be out there."""
-        self.orders.doubt_unacknowledged(market, now_ns)
+        for order in self.orders.doubt_unacknowledged(market, now_ns):
+            step.records.append(
+                OrderFailed(
+                    market=market,
+                    client_id=order.client_id,
+                    at_ns=now_ns,
+                    failure=Failure.UNKNOWN,
+                    code="sight",
+                    text="the private stream was lost before an answer came",
+                )
+            )
+        self.ask_anew(market)
+
+    def ask_anew(self, market: str) -> None:
+        self._asking[market].anew()
 
     # --- questions to the venue -----------------------------------------------------------------
 
@@ -194,15 +209,10 @@ class Keeper:
         """Query what is unresolved, and read the venue's own state when it is time."""
         for client_id in self.orders.due_queries(market, now_ns):
             step.commands.append(QueryOrder(market=market, client_id=client_id, at_ns=now_ns))
-        asked = self._asked[market]
-        is_blind = standing.private_down and not standing.stopping
-        if is_blind or (asked.is_waiting and now_ns - asked.asked_ns < ANSWER_NS_MAX):
+        asking = self._asking[market]
+        if not asking.is_due(standing, now_ns):
             return
-        is_calm = standing.is_reconciled and not standing.stopping
-        wait_ns = self._params.reconcile_every_ns if is_calm else ASK_AGAIN_NS
-        if now_ns - asked.asked_ns < wait_ns:
-            return
-        asked.asked_ns, asked.is_waiting = now_ns, True
+        asking.left(now_ns)
         from_id = self.orders.trade_id_from(market)
         step.commands.append(Reconcile(market=market, trade_id_from=from_id, at_ns=now_ns))
         self.orders.forget_ended(now_ns - ENDED_KEPT_NS)
@@ -212,7 +222,7 @@ class Keeper:
 
         Orders that we still believe live count too: an answer of none does not overrule them.
         """
-        state = self._asked[market].answered
+        state = self._asking[market].answered
         if state is None or state.asked_ns <= since_ns:
             return -1
         return max(len(state.open_orders), len(self.orders.live(market)))

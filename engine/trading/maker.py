@@ -63,7 +63,7 @@ class Maker:
             self._observe(now_ns, step)
         self.look(now_ns, step)
 
-    def heed_links(self, public: str, private: str, now_ns: Ns) -> bool:
+    def heed_links(self, public: str, private: str, now_ns: Ns, step: Step) -> bool:
         """Take in what the wires say; True where that changes whether we may quote."""
         standing = self.standing
         could = standing.may_quote
@@ -72,9 +72,10 @@ class Maker:
         else:
             standing.settle("public link")
         if private and not standing.private_down:
-            standing.is_reconciled = False
+            standing.lose_proof(now_ns)
         elif standing.private_down and not private:
-            self.keeper.lost_sight(self.market, now_ns)
+            standing.lose_proof(now_ns)
+            self.keeper.lost_sight(self.market, now_ns, step)
         standing.private_down = private
         return could != standing.may_quote
 
@@ -82,7 +83,8 @@ class Maker:
         """A person lets go; the venue is asked for everything once more before a quote."""
         self.standing.resume()
         self.quoter.gate.resume(now_ns)
-        self.standing.is_reconciled = False
+        self.standing.lose_proof(now_ns)
+        self.keeper.ask_anew(self.market)
 
     def pull(self, now_ns: Ns, step: Step) -> None:
         """Cancel everything of ours, again each second until the venue has proved an end."""

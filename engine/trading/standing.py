@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from engine.values.units import Side
+from engine.values.units import Ns, Side
 
 
 class MarketState(StrEnum):
@@ -27,6 +27,7 @@ class Standing:
         self.stopping = ""
         self.private_down = "not connected"
         self.is_reconciled = False
+        self._unproved_ns: Ns = 0
         self.doubts: dict[str, str] = {"book": "no snapshot yet", "public link": "not connected"}
 
     def doubt(self, source: str, reason: str) -> None:
@@ -46,6 +47,15 @@ class Standing:
         self.halted = self.frozen = ""
         self.doubts.pop("strategy", None)
 
+    def lose_proof(self, now_ns: Ns) -> None:
+        """Only a reading of the venue that leaves from now on shows where we stand."""
+        self.is_reconciled, self._unproved_ns = False, now_ns
+
+    def proved(self, asked_ns: Ns) -> None:
+        """A reading that left then agreed with us. One from before the loss proves nothing."""
+        if asked_ns >= self._unproved_ns and not self.private_down:
+            self.is_reconciled = True
+
     @property
     def may_quote(self) -> bool:
         return self.may_quote_but_for("")
@@ -53,7 +63,8 @@ class Standing:
     def may_quote_but_for(self, source: str) -> bool:
         """Whether nothing, or nothing but this one source of doubt, stands against quoting."""
         latched = self.halted or self.frozen or self.stopping
-        return self.is_reconciled and not latched and self.doubts.keys() <= {source}
+        has_sight = self.is_reconciled and not self.private_down
+        return has_sight and not latched and self.doubts.keys() <= {source}
 
     def state(self, has_quotes: bool) -> tuple[MarketState, str]:
         """The state and the reason that a person reads; the graver one wins."""
