@@ -8,6 +8,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -15,8 +16,9 @@ import msgspec
 from engine.core import Engine
 from engine.runtime.clock import MonotonicClock
 from engine.runtime.config import RuntimeParams
+from engine.runtime.hang import HangGuard
 from engine.runtime.inbox import Inbox
-from engine.runtime.journal import SqliteJournal
+from engine.runtime.journal import JournalFailed, JournalFull, SqliteJournal
 from engine.runtime.sender import Sender
 from engine.values.commands import CancelAll, Command
 from engine.values.events import ClockStep, Event, JournalLag, LoopLag, Overrun, Stop, Timer
@@ -27,6 +29,7 @@ from engine.values.units import NS_PER_MS, NS_PER_S, Ns
 BATCH_MAX = 64
 """Facts consumed before the loop may serve its sockets again."""
 LAST_CANCEL_S = 3.0
+HANG_S = 1.0
 STEP_NS_MIN = 10 * NS_PER_MS
 """Smaller moves of the wall clock are drift and slewing."""
 
@@ -73,6 +76,7 @@ class Live:
         self._on_alert: list[Callable[[Alert], None]] = []
         self._stop_asked_ns: Ns = 0
         self._main: asyncio.Task[Any] | None = None
+        self._busy_since_ns: Ns = 0
         self._told: dict[int, asyncio.Future[None]] = {}
         self.ended = asyncio.Event()
 
@@ -104,7 +108,8 @@ class Live:
         self._main = asyncio.current_task()
         reason = "failed"
         try:
-            await self._supervise()
+            with HangGuard(lambda: self._busy_since_ns, HANG_S):
+                await self._supervise()
             reason = "stopped"
         except BaseExceptionGroup as group:
             reason = "; ".join(repr(error) for error in _leaves(group))
@@ -141,8 +146,9 @@ class Live:
             await asyncio.sleep(0)
 
     def _process(self, event: Event) -> None:
-        began_ns = time.perf_counter_ns()
+        began_ns = self._busy_since_ns = time.perf_counter_ns()
         step = self.engine.process(event)
+        self._busy_since_ns = 0
         if step.records:
             self._journal.append(step.records)
         if step.commands:
@@ -204,10 +210,10 @@ class Live:
             return
 
     def _end(self, open_orders: int, reason: str) -> None:
-        if self._journal.failed:
-            return
+        """The last record. A journal that takes no more must not hide why we end."""
         ended = SessionEnded(at_ns=self.clock.now_ns(), open_orders=open_orders, reason=reason)
-        self._journal.append([ended])
+        with suppress(JournalFailed, JournalFull):
+            self._journal.append([ended])
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -1,0 +1,34 @@
+"""A decision that never ends is interrupted, and one that ends in time is not."""
+
+import time
+
+import pytest
+
+from engine.runtime.hang import Hang, HangGuard
+
+
+def test_an_endless_loop_is_interrupted():
+    since_ns = time.perf_counter_ns()
+    with pytest.raises(Hang), HangGuard(lambda: since_ns, 0.1):
+        while True:
+            pass
+
+
+def test_work_between_facts_is_left_alone():
+    with HangGuard(lambda: 0, 0.01):
+        deadline = time.monotonic() + 0.2
+        while time.monotonic() < deadline:
+            pass
+
+
+def test_a_fact_is_struck_once_so_that_the_engine_can_clean_up():
+    since_ns = time.perf_counter_ns()
+    struck = 0
+    with HangGuard(lambda: since_ns, 0.05):
+        deadline = time.monotonic() + 0.5
+        while time.monotonic() < deadline:
+            try:
+                time.sleep(0.01)
+            except Hang:
+                struck += 1
+    assert struck == 1
