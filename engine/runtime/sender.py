@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from engine.values.commands import Cancel, CancelAll, Command, Place
-from engine.values.errors import Failure
+from engine.values.errors import WITHDRAWN, Failure
 from engine.values.events import OrderFailed, OrderSent
 from engine.values.ports import Clock, Gateway, Inbox, Journal
 
@@ -61,10 +61,11 @@ class Sender:
             if not self._places:
                 self._has_places.clear()
                 await self._has_places.wait()
-            durable = list(self._places)[: IN_FLIGHT_MAX - len(self._in_flight)]
+            durable = list(self._places)[: max(0, IN_FLIGHT_MAX - len(self._in_flight))]
             if not durable:
-                await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
-                continue
+                if self._in_flight:
+                    await asyncio.wait(self._in_flight, return_when=asyncio.FIRST_COMPLETED)
+                continue  # everything that woke us was withdrawn meanwhile, or the wire is full
             await self._journal.commit()
             for client_id in durable:
                 place = self._places.pop(client_id, None)
@@ -105,6 +106,6 @@ class Sender:
             client_id=place.client_id,
             at_ns=self._clock.now_ns(),
             failure=Failure.REJECTED,
-            code="withdrawn",
+            code=WITHDRAWN,
             text="cancelled before its first byte left",
         )
