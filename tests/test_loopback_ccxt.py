@@ -127,3 +127,16 @@ async def test_a_filled_order_is_the_same_on_every_path():
         assert [f.lots for f in truth.fills] == [10_000_000]
         assert truth.balances["alice"]["BTT"] == (99_000_000_000_000_000, 0)
         assert truth.orders[0].symbol == SYMBOL
+
+
+async def test_ccxt_reads_tickers_fees_and_replaces_an_order():
+    async with live_venue() as (venue, pair), unmodified_ccxt(venue, pair) as client:
+        await client.create_order(MARKET, "market", "buy", 10_000_000)
+        ticker = await client.fetch_ticker(MARKET)
+        assert (ticker["bid"], ticker["ask"], ticker["last"]) == (6.1e-7, 6.3e-7, 6.3e-7)
+        assert (await client.watch_ticker(MARKET))["last"] == 6.3e-7
+        assert (await client.fetch_trading_fee(MARKET))["maker"] == 0.001
+        assert (await client.fetch_ohlcv(MARKET, "1m"))[-1][5] == 1e7
+        placed = await client.create_order(MARKET, "limit", "buy", 10_000_000, 6e-7)
+        moved = await client.edit_order(placed["id"], MARKET, "limit", "buy", 10_000_000, 5.9e-7)
+        assert [o["id"] for o in await client.fetch_open_orders(MARKET)] == [moved["id"]]

@@ -8,7 +8,7 @@ from adapters.loopback.orders import Order
 from adapters.loopback.params import Params
 from adapters.loopback.scale import ms, text_of
 from engine.sim.matching.terms import Kind, SelfTrade, TimeInForce
-from engine.values.units import Ns, Side
+from engine.values.units import Ns, Side, decimal_text
 
 Json = dict[str, object]
 TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET")
@@ -138,6 +138,18 @@ class Desk:
             "seller": text_of(0),
         }
         return {"symbol": spec.symbol, "standardCommission": rates}
+
+    def trade_fee(self, params: Params) -> list[Json]:
+        symbol = self._symbol(params)
+        return [
+            {
+                "symbol": spec.symbol,
+                "makerCommission": decimal_text(spec.maker_fee_ppm, 6),
+                "takerCommission": decimal_text(spec.taker_fee_ppm, 6),
+            }
+            for spec in self._exchange.config.symbols
+            if spec.symbol == symbol or not symbol
+        ]
 
     def _ticket(self, params: Params) -> Ticket:
         config = self._exchange.config

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from adapters.loopback import filters, messages, refusals
+from adapters.loopback import filters, messages, refusals, tickers
 from adapters.loopback.config import MONEY_EXPONENT
 from adapters.loopback.exchange import Exchange
-from adapters.loopback.klines import DAY_MS, INTERVALS_MS, Candle
+from adapters.loopback.klines import INTERVALS_MS
 from adapters.loopback.limits import Limiter
 from adapters.loopback.market import Market
 from adapters.loopback.params import Params
-from adapters.loopback.scale import ms, text_of
+from adapters.loopback.scale import ms
 from engine.values.units import Ns
 
 Json = dict[str, object]
@@ -64,48 +64,25 @@ def klines(exchange: Exchange, params: Params, now_ns: Ns) -> list[list[object]]
 
 
 def ticker_price(exchange: Exchange, params: Params, now_ns: Ns) -> object:
-    return _one_or_all(exchange, params, _price_row)
+    return _one_or_all(exchange, params, tickers.price_row)
 
 
 def ticker_book(exchange: Exchange, params: Params, now_ns: Ns) -> object:
-    return _one_or_all(exchange, params, _book_row)
+    return _one_or_all(exchange, params, tickers.book_row)
 
 
 def ticker_24h(exchange: Exchange, params: Params, now_ns: Ns) -> object:
-    return _one_or_all(exchange, params, lambda market: day_row(market, now_ns))
+    return _one_or_all(exchange, params, lambda market: tickers.day_row(market, now_ns))
 
 
-def day_row(market: Market, now_ns: Ns) -> Json:
-    """The last 24 hours of the tape, from its minute candles."""
-    now_ms, scale = market.tape_ms(now_ns), market.scale
-    candles = [c for c in market.klines.until("1m", now_ms) if c.close_ms > now_ms - DAY_MS]
-    first = candles[0].first if candles else 0
-    last = candles[-1].last if candles else 0
-    lots = sum(c.lots for c in candles)
-    quote = sum(c.quote_atoms for c in candles)
-    average = quote * 10**MONEY_EXPONENT // scale.base_atoms(lots) if lots else 0
-    traded = [c for c in candles if c.count]
-    book = _book_row(market)
-    return {
-        "symbol": market.spec.symbol,
-        "priceChange": scale.price_text(last - first),
-        "priceChangePercent": f"{(last - first) / first * 100 if first else 0:.3f}",
-        "weightedAvgPrice": text_of(average),
-        "prevClosePrice": scale.price_text(first),
-        "lastPrice": scale.price_text(last),
-        "lastQty": scale.size_text(market.trades[-1].lots if market.trades else 0),
-        **{name: book[name] for name in ("bidPrice", "bidQty", "askPrice", "askQty")},
-        "openPrice": scale.price_text(first),
-        "highPrice": scale.price_text(_highest(candles)),
-        "lowPrice": scale.price_text(min((c.low for c in candles), default=0)),
-        "volume": scale.size_text(lots),
-        "quoteVolume": text_of(quote),
-        "openTime": now_ms - DAY_MS,
-        "closeTime": now_ms,
-        "firstId": traded[0].first_id if traded else -1,
-        "lastId": traded[-1].last_id if traded else -1,
-        "count": sum(c.count for c in candles),
-    }
+def average_price(exchange: Exchange, params: Params, now_ns: Ns) -> Json:
+    market = exchange.market(params.text("symbol"))
+    price = market.scale.price_text(market.reference())
+    return {"mins": 0, "price": price, "closeTime": market.tape_ms(now_ns)}
+
+
+def system_status(exchange: Exchange, params: Params, now_ns: Ns) -> Json:
+    return {"status": 0, "msg": "normal"}
 
 
 def exchange_info(exchange: Exchange, limiter: Limiter, params: Params, now_ns: Ns) -> Json:
@@ -154,23 +131,3 @@ def _one_or_all(exchange: Exchange, params: Params, row: RowOf) -> object:
     if "symbol" in params:
         return row(exchange.market(params.text("symbol")))
     return [row(market) for market in exchange.markets.values()]
-
-
-def _price_row(market: Market) -> Json:
-    last = market.trades[-1].tick if market.trades else 0
-    return {"symbol": market.spec.symbol, "price": market.scale.price_text(last)}
-
-
-def _book_row(market: Market) -> Json:
-    bid, bid_lots, ask, ask_lots = market.book.top()
-    return {
-        "symbol": market.spec.symbol,
-        "bidPrice": market.scale.price_text(bid),
-        "bidQty": market.scale.size_text(bid_lots),
-        "askPrice": market.scale.price_text(ask),
-        "askQty": market.scale.size_text(ask_lots),
-    }
-
-
-def _highest(candles: list[Candle]) -> int:
-    return max((c.high for c in candles), default=0)

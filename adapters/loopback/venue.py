@@ -22,6 +22,7 @@ from adapters.loopback.replay import Replay
 from adapters.loopback.server import Parts, Server
 from adapters.loopback.shaping import check_kind
 from adapters.loopback.streams import Hub
+from adapters.loopback.tickers import TickerStream
 from engine.sim.matching.flow import Flow
 from engine.values.units import NS_PER_S, Atoms, Ns
 
@@ -67,6 +68,7 @@ class LoopbackVenue:
         books = {s: shadow_book() for s, f in flows.items() if isinstance(f, Recording)}
         self.exchange = Exchange(config, ids or count(1).__next__, books)
         self.api = Api(self.exchange)
+        self._tickers = TickerStream(self.exchange)
         self.faults = Faults(clock)
         self.hub = Hub(self.exchange.outbox.wanted)
         self.delivery = Delivery(self.exchange.outbox, self.hub, self.faults)
@@ -179,6 +181,7 @@ class LoopbackVenue:
             self.faults.advance(now_ns)
             self._follow_silence()
             self.exchange.advance(now_ns)
+            self._tickers.advance(now_ns)
             self.delivery.deliver()
             wait_s = (self.exchange.next_ns(now_ns) - self._clock()) / NS_PER_S
             await asyncio.sleep(min(max(wait_s, 0.0), _STEP_S_MAX))
