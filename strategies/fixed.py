@@ -6,9 +6,13 @@ from engine.trading.strategy import Ladder, Level, Reason, Side, View, Wake, quo
 
 
 class FixedParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`half_spread_ticks` from mid to either quote, `lots` on each side."""
+    """`half_spread_ticks` from mid to either quote, `lots` on each side.
+
+    The mid is taken in steps of `step_ticks`, so that the quotes do not chase every flicker.
+    """
 
     half_spread_ticks: float
+    step_ticks: float
     lots: int
 
     def __post_init__(self) -> None:
@@ -29,6 +33,7 @@ class FixedStrategy:
         return Ladder(bids=(self._at(Side.BUY, view),), asks=(self._at(Side.SELL, view),))
 
     def _at(self, side: Side, view: View) -> Level:
-        width = self.params.half_spread_ticks
-        reason = Reason(reference=view.mid, skew=0.0, width=width, rounding=0.0, stance="unused")
+        width, step = self.params.half_spread_ticks, self.params.step_ticks
+        reference = round(view.mid / step) * step if step else view.mid
+        reason = Reason(reference=reference, skew=0.0, width=width, rounding=0.0, stance="unused")
         return quote_level(side, self.params.lots, view, reason)

@@ -50,14 +50,14 @@ class LadderParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         while the book is not thin and volatility is at most `volatility_stable`.
     volatility_stable: ticks per square root of a second.
 
-    For BTT/USDT at 62 ticks, where one tick is 160 bp and the market one or two ticks wide: levels
-    3, lots 1500000, lots_growth 0.5, step_ticks 1.0, half_spread_min_ticks 0.1, volatility_weight
-    0.5, horizon_s 1.0, half_spread_unknown_ticks 0.5, fee_weight 1.0, depth_thin_lots 5000000,
-    thin_widening_ticks 0.5, hold_ticks 0.3, lean_ticks 0.75, zone_size_share 0.25, stance_size_share 0.1,
-    stance_widening_ticks 0.5, stance_tightening_share 0.1, volatility_stable 0.5. There the
-    fraction of the microprice decides: with a half-width well under one tick, floor and ceil make
-    a quote join the touch, step inside a market of two ticks, or stand back from a side that is
-    about to give way.
+    For BTT/USDT at 62 ticks, where one tick is 160 bp and the market one or two ticks wide:
+    levels 3, lots 1500000, lots_growth 0.5, step_ticks 1.0, half_spread_min_ticks 0.1,
+    volatility_weight 0.5, horizon_s 1.0, half_spread_unknown_ticks 0.5, fee_weight 1.0,
+    depth_thin_lots 5000000, thin_widening_ticks 0.5, hold_ticks 0.3, lean_ticks 0.75,
+    zone_size_share 0.25, stance_size_share 0.1, stance_widening_ticks 0.5,
+    stance_tightening_share 0.1, volatility_stable 0.5. There the fraction of the microprice
+    decides: with a half-width well under one tick, floor and ceil make a quote join the touch,
+    step inside a market of two ticks, or stand back from a side that is about to give way.
     """
 
     levels: int

@@ -5,7 +5,7 @@ import pytest
 from strategies.fixed import FixedParams, FixedStrategy
 from tests.trading_builders import view
 
-FIXED = FixedStrategy(FixedParams(half_spread_ticks=1.2, lots=500))
+FIXED = FixedStrategy(FixedParams(half_spread_ticks=1.2, lots=500, step_ticks=0.0))
 
 
 def test_it_quotes_both_sides_rounded_away_from_the_market() -> None:
@@ -24,4 +24,11 @@ def test_without_a_mid_both_sides_say_why() -> None:
 
 def test_a_spread_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError):
-        FixedParams(half_spread_ticks=0.0, lots=500)
+        FixedParams(half_spread_ticks=0.0, lots=500, step_ticks=0.0)
+
+
+def test_a_mid_that_moves_less_than_a_step_moves_no_quote():
+    still = FixedStrategy(FixedParams(half_spread_ticks=1.2, lots=500, step_ticks=10.0))
+    near = still.quote(view(bid_tick=58, ask_tick=60, microprice=59.0))
+    nearer = still.quote(view(bid_tick=60, ask_tick=62, microprice=61.0))
+    assert [level.tick for level in near.asks] == [level.tick for level in nearer.asks]

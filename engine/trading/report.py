@@ -44,7 +44,6 @@ def why(maker: Maker, now_ns: Ns) -> dict[str, Any]:
     """Each quote with its reasons, each missing side with its own; the row behind `ballast why`."""
     quoter = maker.quoter
     instrument = quoter.setup.instrument
-    state, reason = maker.state
     decision = quoter.last
     live = maker.keeper.orders.live(maker.market)
     sides: dict[str, Any] = {}
@@ -55,12 +54,12 @@ def why(maker: Maker, now_ns: Ns) -> dict[str, Any]:
         sides[side.value] = {
             "quotes": [_quote(instrument, level, standing) for level in levels],
             "orders": [order_row(instrument, order) for order in standing],
-            "absent": "" if standing else missing_side(side, state, reason, absent),
+            "absent": "" if standing else missing_side(side, maker.state, absent, bool(levels)),
         }
     return {
         "market": maker.market,
-        "state": state.value,
-        "reason": reason,
+        "state": maker.state[0].value,
+        "reason": maker.state[1],
         "doubts": dict(maker.standing.doubts),
         "decision": decision.decision if decision else 0,
         "cause": decision.cause if decision else "",

@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from engine.values.units import Ns, Side
 
+STOPPING = "stopping"
+
 
 class MarketState(StrEnum):
     INIT = "INIT"
@@ -42,6 +44,16 @@ class Standing:
 
     def halt(self, reason: str) -> None:
         self.halted = self.halted or reason
+
+    def stop(self, who: str) -> None:
+        self.stopping = f"{STOPPING}, asked by {who}"
+
+    def remember(self, state: str, reason: str) -> None:
+        """What the journal says the market was: halts and freezes outlive the process."""
+        if state == MarketState.HALTED:
+            self.halt(reason)
+        elif state == MarketState.CANCEL_ONLY and not reason.startswith(STOPPING):
+            self.freeze(reason)
 
     def resume(self) -> None:
         self.halted = self.frozen = ""
@@ -82,8 +94,10 @@ class Standing:
         return (MarketState.QUOTING, "") if has_quotes else (MarketState.READY, "nothing quoted")
 
 
-def missing_side(side: Side, state: MarketState, reason: str, absent: str) -> str:
-    """Why a side is not quoted: the market's state first, then what the ladder said."""
-    if state in (MarketState.QUOTING, MarketState.READY):
-        return absent or f"no {side.value} level was wished"
-    return f"{state.value}: {reason}"
+def missing_side(side: Side, state: tuple[MarketState, str], absent: str, is_wished: bool) -> str:
+    """Why a side is not quoted: the market's state first, then what became of the wish."""
+    if state[0] not in (MarketState.QUOTING, MarketState.READY):
+        return f"{state[0].value}: {state[1]}"
+    if is_wished:
+        return "wished, but no new order may go out yet: see risk, or an order that is leaving"
+    return absent or f"no {side.value} level was wished"
