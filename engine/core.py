@@ -11,7 +11,6 @@ from engine.trading.keeper import Keeper, KeeperParams
 from engine.trading.links import LinkParams, VenueLinks
 from engine.trading.maker import Maker, MakerParams
 from engine.trading.quoter import MarketSetup, Quoter
-from engine.trading.standing import MarketState
 from engine.values import events as ev
 from engine.values.records import Record, StateChanged
 from engine.values.step import Step
@@ -103,8 +102,9 @@ class Engine:
         maker = self.makers.get(fact.market)
         if maker is None:
             return
-        is_fill = maker.keeper.on_order(fact, maker.quoter, step)
-        maker.look(self.now_ns, step, "fill" if is_fill else "")
+        cause = maker.keeper.on_order(fact, maker.quoter, step)
+        maker.note_own()
+        maker.look(self.now_ns, step, cause)
 
     def _on_account(self, fact: ev.AccountFact, step: Step) -> None:
         match fact:
@@ -145,7 +145,7 @@ class Engine:
             case ev.Stop():
                 self.stopped_ns = self.stopped_ns or word.at_ns
                 for maker in self.makers.values():
-                    maker.standing.stopping = f"stopping, asked by {word.who}"
+                    maker.standing.stop(word.who)
             case _:
                 assert_never(word)
 
@@ -159,13 +159,15 @@ class Engine:
                 self.clock_offset_ns[fact.venue] = fact.offset_ns
             case ev.ClockStep() | ev.LoopLag() | ev.JournalLag():
                 source, reason = self.disturbances.judge(fact)
-                if source:
+                if isinstance(fact, ev.JournalLag) and fact.failure:
+                    self._halt_all(f"the journal failed: {fact.failure}", step)
+                elif source:
                     self._doubt_all(source, reason, step)
             case ev.Overrun():
-                maker = self.makers[fact.market]
-                if self.disturbances.is_too_slow(fact):
-                    maker.standing.halt("strategy: over its time budget again and again")
-                maker.look(self.now_ns, step)
+                for maker in self._makers_of(fact.market):
+                    if self.disturbances.is_too_slow(fact):
+                        maker.standing.halt("strategy: over its time budget again and again")
+                    maker.look(self.now_ns, step)
             case ev.Quarantined():
                 if self.disturbances.is_flood(fact):
                     self._freeze(fact.venue, f"too many unreadable frames: {fact.reason}", step)
@@ -228,6 +230,11 @@ class Engine:
             maker.standing.doubt(source, reason)
             maker.look(self.now_ns, step)
 
+    def _halt_all(self, reason: str, step: Step) -> None:
+        for maker in self.makers.values():
+            maker.standing.halt(reason)
+            maker.look(self.now_ns, step)
+
     def _freeze(self, venue: str, reason: str, step: Step) -> None:
         for maker in self.makers.values():
             if maker.quoter.setup.instrument.venue == venue:
@@ -253,8 +260,7 @@ class Engine:
             self._heed(record)
         elif isinstance(record, StateChanged):
             for maker in self._makers_of(record.market):
-                if record.after == MarketState.HALTED:
-                    maker.standing.halt(record.reason)
+                maker.standing.remember(record.after, record.reason)
         else:
             for keeper in self.keepers.values():
                 keeper.remember(record)

@@ -24,8 +24,8 @@ class SecondStream:
         self._behind_ns_max = params.behind_ns_max
         self._waiting: dict[int, TopOfBook] = {}
         self._newest = 0
-        self._newest_ns: Ns = 0
         self._behind_since_ns: Ns = 0
+        self._wrong = ""
         self.compared = self.matched = 0
 
     def on_top(self, top: TopOfBook, book_sequence: int) -> None:
@@ -39,20 +39,30 @@ class SecondStream:
     def on_book(
         self, sequence: int, bid: tuple[Tick, Lot], ask: tuple[Tick, Lot], at_ns: Ns
     ) -> str:
-        """The book has reached `sequence`. Returns what contradicts it, "" for nothing."""
+        """The book has reached `sequence`. Returns what contradicts it, "" for nothing.
+
+        A contradiction stands until a later comparison agrees, or the book is begun anew.
+        """
         self._behind_since_ns = at_ns if self._newest > sequence else 0
         if not self._waiting:
-            return ""
+            return self._wrong
         top = self._waiting.get(sequence)
         self._waiting = {key: held for key, held in self._waiting.items() if key > sequence}
         if top is None:
-            return ""
+            return self._wrong
         self.compared += 1
         theirs = (top.bid_tick, top.bid_lots), (top.ask_tick, top.ask_lots)
+        self._wrong = ""
         if theirs == (bid, ask):
             self.matched += 1
-            return ""
-        return f"book {bid} {ask} but the venue says {theirs[0]} {theirs[1]} at {sequence}"
+        else:
+            self._wrong = f"book {bid} {ask} but the venue says {theirs[0]} {theirs[1]}"
+            self._wrong += f" at {sequence}"
+        return self._wrong
+
+    def begin_anew(self) -> None:
+        """A snapshot replaced the book: what was wrong with the old one is gone with it."""
+        self._wrong = ""
 
     def doubt(self, now_ns: Ns) -> str:
         """Why the book looks stopped while the second stream moves on; "" when it does not."""
@@ -65,3 +75,4 @@ class SecondStream:
         self._waiting.clear()
         self._newest = 0
         self._behind_since_ns = 0
+        self.begin_anew()

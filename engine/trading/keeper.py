@@ -10,11 +10,9 @@ from engine.trading.orders import Params as OrdersParams
 from engine.trading.portfolio import Portfolio
 from engine.trading.quoter import Quoter
 from engine.trading.recovery import READ_AGAIN, Recovery, recover
-from engine.trading.risk import Reading
 from engine.trading.standing import Standing
-from engine.trading.strategy import View
 from engine.values.commands import Cancel, CancelAll, QueryOrder, Reconcile
-from engine.values.errors import Failure
+from engine.values.errors import WITHDRAWN, Failure
 from engine.values.events import (
     CancelFailed,
     Fill,
@@ -58,18 +56,22 @@ class Keeper:
         self._is_ours = is_ours
         self._instruments = {item.market: item for item in instruments}
         self._asking = {item.market: Asking(params.reconcile_every_ns) for item in instruments}
+        self._rest_ns: Ns = 0
         self._unclaimed: dict[str, Atoms] = {}
         self._venue = instruments[0].venue
         self._opened: set[str] = set()
 
     # --- facts ----------------------------------------------------------------------------------
 
-    def on_order(self, fact: OrderFact, quoter: Quoter, step: Step) -> bool:
-        """Join a fact about an order; True where it was a fill that counts."""
+    def on_order(self, fact: OrderFact, quoter: Quoter, step: Step) -> str:
+        """Join a fact about an order. Returns why the strategy is to be asked, "" for no cause."""
+        if isinstance(fact, OrderFailed | CancelFailed | QueryFailed) and fact.retry_after_ns:
+            self._rest_ns = max(self._rest_ns, fact.at_ns + fact.retry_after_ns)
+            quoter.standing.doubt("rate limit", f"the venue asks us to wait: {fact.code}")
         if isinstance(fact, QueryFailed) and not fact.client_id:
             self._asking[fact.market].failed(fact)
         change = self.orders.apply(fact)
-        if isinstance(fact, OrderFailed) and fact.failure is not Failure.UNKNOWN:
+        if isinstance(fact, OrderFailed) and _is_refusal(fact):
             side = change.after.side if change.after else Side.BUY
             quoter.gate.note("reject", side, fact.at_ns)
         is_news = change.kind not in (Kind.UNCHANGED, Kind.DUPLICATE)
@@ -78,7 +80,9 @@ class Keeper:
         if change.new_fill is not None:
             self._book(change.new_fill, quoter)
         self._consequences(fact, change, quoter, step)
-        return change.new_fill is not None
+        if change.new_fill is not None:
+            return "fill"
+        return "canceled" if _has_left(change) else ""
 
     def _book(self, fill: Fill, quoter: Quoter) -> None:
         book = quoter.book
@@ -92,9 +96,10 @@ class Keeper:
             quoter.standing.freeze(f"{FREEZING[change.kind]}: {change.after!r}")
         elif change.kind is Kind.REVIVED and change.after is not None:
             self.orders.cancel_sent(change.after.client_id, fact.at_ns)
-            step.commands.append(
-                Cancel(market=fact.market, client_id=change.after.client_id, at_ns=fact.at_ns)
-            )
+            client_id = change.after.client_id
+            cancel = Cancel(market=fact.market, client_id=client_id, at_ns=fact.at_ns)
+            step.commands.append(cancel)
+            step.records.append(cancel)
         elif change.kind is Kind.UNSOLICITED and change.after is not None:
             step.alert(fact.market, fact.at_ns, "warning", f"the venue ended {change.after!r}")
         if isinstance(fact, OrderFailed) and fact.failure is Failure.FATAL:
@@ -107,6 +112,7 @@ class Keeper:
             self._open(state, step)
         found = recover(self.orders, self.portfolio, state, self._is_ours)
         step.commands += found.commands
+        step.records += [command for command in found.commands if isinstance(command, Cancel)]
         step.records += _news(found, state)
         step.records += [row for row in found.differences if row.explained != READ_AGAIN]
         for change in found.changes:
@@ -206,7 +212,14 @@ class Keeper:
     # --- questions to the venue -----------------------------------------------------------------
 
     def ask(self, market: str, standing: Standing, now_ns: Ns, step: Step) -> None:
-        """Query what is unresolved, and read the venue's own state when it is time."""
+        """Query what is unresolved, and read the venue's own state when it is time.
+
+        Nothing is asked while the venue wants us to wait; what was to be cancelled still is (O15).
+        """
+        if now_ns < self._rest_ns:
+            standing.doubt("rate limit", standing.doubts.get("rate limit", "asked to wait"))
+            return
+        standing.settle("rate limit")
         for client_id in self.orders.due_queries(market, now_ns):
             step.commands.append(QueryOrder(market=market, client_id=client_id, at_ns=now_ns))
         asking = self._asking[market]
@@ -243,36 +256,17 @@ class Keeper:
             "drawdown": decimal_text(results.drawdown_atoms, exponent),
         }
 
-    def reading(self, quoter: Quoter, view: View) -> Reading:
-        """One moment of the market as the gate judges it."""
-        market, now_ns = quoter.market, view.now_ns
-        live = self.orders.live(market)
-        results = self.portfolio.results(market)
-        bid_lots, ask_lots = self.orders.working_lots(market)
-        has_mid = bool(view.bid_tick and view.ask_tick)
-        mark_tick = (view.bid_tick + view.ask_tick) // 2
-        drawdown = results.mark(mark_tick, now_ns) if has_mid else None
-        return Reading(
-            now_ns=now_ns,
-            grade=view.grade,
-            book_valid=quoter.standing.may_quote_but_for("risk"),
-            delay_ns=quoter.delay.delay_ns,
-            bid_tick=view.bid_tick,
-            ask_tick=view.ask_tick,
-            imbalance=2 * view.imbalance - 1,
-            volatility=view.volatility,
-            reference_tick=view.mid if has_mid else None,
-            reference_age_ns=now_ns - quoter.vouched_ns,
-            position_lots=view.position_lots,
-            working_bid_lots=bid_lots,
-            working_ask_lots=ask_lots,
-            own_bid_tick=max((o.tick for o in live if o.side is Side.BUY), default=0),
-            own_ask_tick=min((o.tick for o in live if o.side is Side.SELL), default=0),
-            open_orders=len(live),
-            pnl_atoms=results.pnl(mark_tick) if has_mid else None,
-            drawdown_atoms=drawdown,
-            turnover_atoms=results.turnover(now_ns),
-        )
+
+def _is_refusal(fact: OrderFailed) -> bool:
+    return fact.failure is not Failure.UNKNOWN and fact.code != WITHDRAWN
+
+
+def _has_left(change: Change) -> bool:
+    """An order that we asked to cancel is gone: what waited for its place may be quoted now."""
+    before, after = change.before, change.after
+    if before is None or after is None or not before.cancel_wanted:
+        return False
+    return before.is_live and not after.is_live
 
 
 def _news(found: Recovery, state: VenueState) -> list[Record]:

@@ -5,6 +5,7 @@ import msgspec
 from engine.trading.client_ids import ClientIds
 from engine.trading.keeper import Keeper
 from engine.trading.quoter import Quoter
+from engine.trading.readings import reading_of
 from engine.trading.reconcile import ReconcileParams, reconcile
 from engine.trading.risk import Action, Approved, Reading
 from engine.trading.standing import MarketState, Standing
@@ -86,6 +87,10 @@ class Maker:
         self.standing.lose_proof(now_ns)
         self.keeper.ask_anew(self.market)
 
+    def note_own(self) -> None:
+        """What of the public book is ours now, so that we never answer ourselves (F18)."""
+        self.quoter.own = self.keeper.orders.own_levels(self.market)
+
     def pull(self, now_ns: Ns, step: Step) -> None:
         """Cancel everything of ours, again each second until the venue has proved an end."""
         live = self.keeper.orders.live(self.market)
@@ -102,9 +107,9 @@ class Maker:
         """Show the gate this moment; what it trips is a doubt, a freeze or a halt of the market."""
         self._observed_ns = now_ns
         keeper, quoter = self.keeper, self.quoter
-        quoter.own = keeper.orders.own_levels(self.market)
+        self.note_own()
         view = quoter.view(now_ns, keeper.position_lots(self.market))
-        reading = keeper.reading(quoter, view)
+        reading = reading_of(keeper, quoter, view)
         self.view, self.reading = view, reading
         step.records += quoter.gate.observe(reading)
         step.records += quoter.gate.hedges(reading)
@@ -137,7 +142,7 @@ class Maker:
         step.decided = self.market
         for command in commands:
             self._act(command, now_ns, changed, step)
-        self.quoter.own = self.keeper.orders.own_levels(self.market)
+        self.note_own()
 
     def _wish(self, view: View, step: Step) -> Ladder | None:
         """What the plugin wishes. Whatever it raises costs it the market, never the engine."""

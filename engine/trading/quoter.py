@@ -76,6 +76,7 @@ class Quoter:
         self.book.apply_snapshot(fact.bids, fact.asks)
         self.grade = fact.grade
         self.standing.settle("book")
+        self.second_stream.begin_anew()
         self._after_book(fact)
 
     def on_delta(self, fact: BookDelta) -> None:
@@ -111,6 +112,8 @@ class Quoter:
         wrong = self.second_stream.on_book(fact.sequence, bid, ask, fact.at_ns)
         if wrong:
             self.standing.doubt("second stream", wrong)
+        else:
+            self.standing.settle("second stream")
 
     def watch(self, now_ns: Ns) -> None:
         """What only time shows: a book that stopped while the second stream moves on."""

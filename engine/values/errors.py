@@ -16,6 +16,10 @@ class Failure(StrEnum):
     """This account or connection cannot go on: bad key, ban, permission."""
 
 
+WITHDRAWN = "withdrawn"
+"""The code of an OrderFailed for an order that we ourselves took back before its bytes left."""
+
+
 class VenueError(Exception):
     """A venue's refusal, already mapped. `code` is the venue's own, `text` holds no secret."""
 
