@@ -76,11 +76,8 @@ async def _join(
 ) -> Live:
     """Ask the venues what the markets are, and recover from what the journal holds."""
     instruments = await _instruments(config, opened)
-    setups = [
-        _setup(market, strategy, instruments[market.market])
-        for market, strategy in zip(config.markets, loaded, strict=True)
-    ]
-    engine = Engine(setups, _params(config, journal.epoch, opened), _past(config.journal_path))
+    params = _params(config, journal.epoch, opened)
+    engine = Engine(_setups(config, loaded, instruments), params, _past(config.journal_path))
     venues = [
         Venue(
             name=name,
@@ -91,6 +88,7 @@ async def _join(
         for name, venue in opened.items()
     ]
     live = Live(engine, venues, journal, clock, config.runtime)
+    live.scratch = lambda: Engine(_setups(config, load_all(config, ""), instruments), params)
     for market in config.markets:
         if market.rating is not None:
             live.inbox.put(_rating(market, clock.now_ns()))
@@ -107,6 +105,15 @@ async def _instruments(config: Config, opened: dict[str, CcxtVenue]) -> dict[str
         except VenueError as error:
             raise UserError(f"venue {name} does not answer: {error.code} {error.text}") from error
     return found
+
+
+def _setups(
+    config: Config, loaded: list[LoadedStrategy], instruments: dict[str, Instrument]
+) -> list[MarketSetup]:
+    return [
+        _setup(market, strategy, instruments[market.market])
+        for market, strategy in zip(config.markets, loaded, strict=True)
+    ]
 
 
 def _setup(market: MarketConfig, loaded: LoadedStrategy, instrument: Instrument) -> MarketSetup:

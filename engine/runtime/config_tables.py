@@ -14,6 +14,28 @@ LOOPBACK_HOST = "127.0.0.1"
 TIMER_MS_MIN, TIMER_MS_MAX = 10, 1_000
 
 
+class HostParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[runtime.host]`: what a colocated host is asked for. All of it is off by default.
+
+    busy_poll: the loop never sleeps; it takes a whole core. cpus: run on these only. lock_memory:
+    no page of ours is ever swapped out. freeze_gc: what lives after the warm-up is never looked at
+    again, and cycles are collected when idle. rehearse_every_ms: decide on a scratch copy of the
+    market so often while idle, so that caches stay warm; 0 for never, only while busy-polling.
+    """
+
+    busy_poll: bool = False
+    cpus: list[int] = []
+    lock_memory: bool = False
+    freeze_gc: bool = False
+    rehearse_every_ms: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rehearse_every_ms < 0 or any(cpu < 0 for cpu in self.cpus):
+            raise ValueError("cpus and rehearse_every_ms must not be negative")
+        if self.rehearse_every_ms and not self.busy_poll:
+            raise ValueError("rehearse_every_ms needs busy_poll = true")
+
+
 class RuntimeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[runtime]`: how often time passes inside the engine, and what a strategy may use of it."""
 
@@ -21,6 +43,7 @@ class RuntimeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     quote_budget_ms: int = 20
     reconcile_s: float = 60.0
     stop_s: float = 5.0
+    host: HostParams = HostParams()
 
     def __post_init__(self) -> None:
         if not TIMER_MS_MIN <= self.timer_ms <= TIMER_MS_MAX:

@@ -26,6 +26,7 @@ class Inbox:
     def __init__(self) -> None:
         self._facts: deque[Event] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self.accepted = 0
         self.merged = 0
         self.deepest = 0
 
@@ -33,6 +34,7 @@ class Inbox:
         return len(self._facts)
 
     def put(self, event: Event) -> None:
+        self.accepted += 1
         if len(self._facts) >= MERGE_ABOVE and self._merge(event):
             return
         if len(self._facts) >= WAITING_MAX:

@@ -15,10 +15,12 @@ import msgspec
 
 from engine.core import Engine
 from engine.runtime.clock import MonotonicClock
+from engine.runtime.colocated import Spin, settle_in
 from engine.runtime.config import RuntimeParams
 from engine.runtime.hang import HangGuard
 from engine.runtime.inbox import Inbox
 from engine.runtime.journal import JournalFailed, JournalFull, SqliteJournal
+from engine.runtime.rehearsal import Rehearsal
 from engine.runtime.sender import Sender
 from engine.values.commands import CancelAll, Command
 from engine.values.events import ClockStep, Event, JournalLag, LoopLag, Overrun, Stop, Timer
@@ -30,6 +32,7 @@ BATCH_MAX = 64
 """Facts consumed before the loop may serve its sockets again."""
 LAST_CANCEL_S = 3.0
 HANG_S = 1.0
+WARM_UP_S = 2.0
 STEP_NS_MIN = 10 * NS_PER_MS
 """Smaller moves of the wall clock are drift and slewing."""
 
@@ -79,6 +82,8 @@ class Live:
         self._busy_since_ns: Ns = 0
         self._told: dict[int, asyncio.Future[None]] = {}
         self.ended = asyncio.Event()
+        self.spin = Spin(self.inbox, params.host)
+        self.scratch: Callable[[], Engine] | None = None
 
     def on_alert(self, tell: Callable[[Alert], None]) -> None:
         self._on_alert.append(tell)
@@ -106,6 +111,9 @@ class Live:
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number.name)
         self._main = asyncio.current_task()
+        for refused in settle_in(self._params.host):
+            self._tell(Alert(market="", at_ns=self.clock.now_ns(), level="warning", text=refused))
+        self.spin.start()
         reason = "failed"
         try:
             with HangGuard(lambda: self._busy_since_ns, HANG_S):
@@ -117,6 +125,7 @@ class Live:
             raise
         finally:
             open_orders = self.engine.open_orders_at_stop
+            self.spin.stop()
             self._end(open_orders, reason)
             self.ended.set()
         return Ending(open_orders=open_orders, reason=reason)
@@ -126,6 +135,7 @@ class Live:
             tasks = [
                 group.create_task(self._tick(), name="timer"),
                 group.create_task(self._journal.watch(), name="journal"),
+                group.create_task(self._warm_up(), name="warm-up"),
             ]
             for venue in self._venues:
                 sender = self._senders[venue.name]
@@ -143,7 +153,23 @@ class Live:
             await self.inbox.wait()
             for _ in range(min(len(self.inbox), BATCH_MAX)):
                 self._process(self.inbox.take())
+            if not self.inbox and not self._params.host.busy_poll:
+                self.spin.idle(time.monotonic_ns())
             await asyncio.sleep(0)
+
+    async def _warm_up(self) -> None:
+        """Once the engine has found its feet: freeze what lives, give the idle loop its stage."""
+        host, quoting = self._params.host, None
+        while quoting is None:
+            await asyncio.sleep(WARM_UP_S)
+            makers = self.engine.makers.values()
+            quoting = next((maker for maker in makers if maker.standing.may_quote), None)
+        if host.freeze_gc:
+            self.spin.garbage.freeze()
+        if self.scratch is not None and host.rehearse_every_ms:
+            rehearsal = Rehearsal(self.scratch(), quoting.market)
+            rehearsal.set_stage(quoting.quoter.book)
+            self.spin.rehearse_with(rehearsal.turn)
 
     def _process(self, event: Event) -> None:
         began_ns = self._busy_since_ns = time.perf_counter_ns()
@@ -154,8 +180,7 @@ class Live:
         if step.commands:
             self._send(step.commands)
         for alert in step.alerts:
-            for tell in self._on_alert:
-                tell(alert)
+            self._tell(alert)
         if self._told and (done := self._told.pop(id(event), None)) is not None:
             done.set_result(None)
         spent_ns = time.perf_counter_ns() - began_ns
@@ -164,6 +189,10 @@ class Live:
         if spent_ns > self._params.quote_budget_ms * NS_PER_MS and step.decided:
             now_ns = self.clock.now_ns()
             self.inbox.put(Overrun(market=step.decided, at_ns=now_ns, spent_ns=spent_ns))
+
+    def _tell(self, alert: Alert) -> None:
+        for tell in self._on_alert:
+            tell(alert)
 
     def _send(self, commands: list[Command]) -> None:
         by_venue: dict[str, list[Command]] = {}
