@@ -129,8 +129,8 @@ class Maker:
 
     def _decide(self, cause: str, now_ns: Ns, step: Step) -> None:
         view, reading = self._observe(now_ns, step)
-        wish = self._wish(view, step) if self.standing.may_quote else None
-        if wish is None:
+        wish = self._wish(view, step) if self.standing.may_quote else Ladder()
+        if not self.standing.may_quote:
             self.pull(now_ns, step)
             return
         approved = self.quoter.gate.approve(wish, reading)
@@ -144,7 +144,7 @@ class Maker:
             self._act(command, now_ns, changed, step)
         self.note_own()
 
-    def _wish(self, view: View, step: Step) -> Ladder | None:
+    def _wish(self, view: View, step: Step) -> Ladder:
         """What the plugin wishes. Whatever it raises costs it the market, never the engine."""
         try:
             return self.quoter.wish(view)
@@ -152,7 +152,7 @@ class Maker:
             reason = f"{type(error).__name__}: {error}"
             self.standing.halt(f"strategy {self.quoter.setup.strategy_name} raised {reason}")
             step.alert(self.market, view.now_ns, "critical", f"strategy raised {reason}")
-            return None
+            return Ladder()
 
     def _act(self, command: Command, now_ns: Ns, decision: int, step: Step) -> None:
         """Count an order before its bytes leave, and journal what is asked."""
