@@ -37,7 +37,8 @@ def _market_rows(market: dict[str, Any]) -> Iterable[tuple[str, str]]:
     checks = f"{market['matched']} of {market['compared']} equal to the venue's own best"
     yield "market", f"{bid[0]} x {bid[1]}  |  {ask[0]} x {ask[1]}   {market['grade']}, {checks}"
     for side in ("sell", "buy"):
-        orders = [order for order in market["orders"] if order["side"] == side]
+        mine = [order for order in market["orders"] if order["side"] == side]
+        orders = sorted(mine, key=lambda o: float(o["price"]), reverse=side == "buy")
         text = ",  ".join(f"{o['price']} x {o['size']} {o['status']}" for o in orders)
         yield f"our {'asks' if side == 'sell' else 'bids'}", text or "none"
     yield "inventory", f"{band_bar(market)}  {market['position']} {market['zone']}"

@@ -114,7 +114,11 @@ class Keeper:
         step.commands += found.commands
         step.records += [command for command in found.commands if isinstance(command, Cancel)]
         step.records += _news(found, state)
-        step.records += [row for row in found.differences if row.explained != READ_AGAIN]
+        for row in found.differences:
+            if row.explained != READ_AGAIN:
+                step.records.append(row)
+                told = f"{row.what}: ours {row.ours or 'none'}, the venue's {row.theirs}"
+                step.alert(row.market, row.at_ns, "notice", f"{told}: {row.explained or 'FROZEN'}")
         for change in found.changes:
             if change.new_fill is not None:
                 quoter.gate.note("fill", change.new_fill.side, state.at_ns)
