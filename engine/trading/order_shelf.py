@@ -1,5 +1,6 @@
 """Where orders are kept and found again: by our id, by the venue's, by market while they matter."""
 
+from engine.trading.order_sums import OrderSums, sums_of
 from engine.trading.order_table import Order
 from engine.values.units import Ns
 
@@ -13,13 +14,18 @@ class Shelf:
         self._by_venue_id: dict[tuple[str, str], str] = {}
         self._active: dict[str, dict[str, None]] = {}
         self._ended: dict[str, Ns] = {}
+        self._sums: dict[str, OrderSums] = {}
 
     def get(self, client_id: str) -> Order | None:
         return self._orders.get(client_id)
 
-    def active(self, market: str) -> list[Order]:
+    def sums(self, market: str) -> OrderSums:
         """Live orders, and ended ones whose fills have not all arrived; in order of arrival."""
-        return [self._orders[client_id] for client_id in self._active.get(market, ())]
+        sums = self._sums.get(market)
+        if sums is None:
+            active = self._active.get(market, ())
+            sums = self._sums[market] = sums_of(self._orders[client_id] for client_id in active)
+        return sums
 
     def all(self) -> list[Order]:
         """Every order, sorted by client id."""
@@ -29,6 +35,7 @@ class Shelf:
         """Keep this state of an order; at the limit the one that ended first is forgotten."""
         client_id = order.client_id
         self._orders[client_id] = order
+        self._sums.pop(order.market, None)
         if order.venue_id:
             self._by_venue_id[order.market, order.venue_id] = client_id
         active = self._active.setdefault(order.market, {})
@@ -43,6 +50,7 @@ class Shelf:
 
     def remove(self, client_id: str) -> Order:
         order = self._orders.pop(client_id)
+        self._sums.pop(order.market, None)
         self._active.get(order.market, {}).pop(client_id, None)
         self._ended.pop(client_id, None)
         self._by_venue_id.pop((order.market, order.venue_id), None)
@@ -85,6 +93,9 @@ class Shelf:
             is_active = client_id in self._active.get(order.market, ())
             assert is_active == _is_active(order)
             assert is_active != (client_id in self._ended)
+        for market, sums in self._sums.items():
+            active = self._active.get(market, ())
+            assert sums == sums_of(self._orders[client_id] for client_id in active)
         assert len(self._ended) <= self._ended_max
         assert all(client_id in self._orders for client_id in self._by_venue_id.values())
 

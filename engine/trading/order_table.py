@@ -182,7 +182,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def left_lots(self) -> Lot:
-        return max(0, self.lots - self.filled_lots)
+        left = self.lots - self.filled_lots
+        return left if left > 0 else 0
 
     @property
     def pending_lots(self) -> Lot:

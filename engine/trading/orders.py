@@ -22,6 +22,7 @@ from engine.trading.order_evidence import (
     reported,
 )
 from engine.trading.order_shelf import Shelf
+from engine.trading.order_sums import OrderSums
 from engine.trading.order_table import During, IllegalMove, Order, Params, Status, settled
 from engine.trading.trade_ids import TradeIds
 from engine.values.commands import Place
@@ -177,10 +178,14 @@ class Orders:
 
     def active(self, market: str) -> list[Order]:
         """Live orders, and ended ones whose fills have not all arrived."""
-        return self._shelf.active(market)
+        return list(self._shelf.sums(market).active)
 
     def live(self, market: str) -> list[Order]:
-        return [order for order in self.active(market) if order.is_live]
+        return list(self._shelf.sums(market).live)
+
+    def sums(self, market: str) -> OrderSums:
+        """All of that and what it adds up to, counted anew only after a change."""
+        return self._shelf.sums(market)
 
     def unknown(self, market: str) -> list[Order]:
         return [order for order in self.active(market) if order.status is Status.UNKNOWN]
@@ -191,19 +196,12 @@ class Orders:
 
     def working_lots(self, market: str) -> tuple[Lot, Lot]:
         """(bid, ask) lots that may still change the booked position: law 3."""
-        lots = {Side.BUY: 0, Side.SELL: 0}
-        for order in self.active(market):
-            lots[order.side] += order.working_lots
-        return lots[Side.BUY], lots[Side.SELL]
+        sums = self._shelf.sums(market)
+        return sums.working_bid_lots, sums.working_ask_lots
 
     def own_levels(self, market: str) -> dict[tuple[Side, Tick], Lot]:
-        """What of the public book is ours, as far as we know."""
-        levels: dict[tuple[Side, Tick], Lot] = {}
-        for order in self.active(market):
-            if order.is_on_book and order.left_lots:
-                key = (order.side, order.tick)
-                levels[key] = levels.get(key, 0) + order.left_lots
-        return levels
+        """What of the public book is ours, as far as we know; the same object until a change."""
+        return self._shelf.sums(market).own_levels
 
     def due_queries(self, market: str, now_ns: Ns) -> list[str]:
         """Whom to ask the venue about now. Being named starts the wait until the next time."""

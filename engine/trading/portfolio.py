@@ -46,6 +46,10 @@ class Portfolio:
         self._trades = {item.market: TradeIds(TRADE_IDS_MAX) for item in instruments}
         self._touched_ns: dict[str, Ns] = {}
         self._gaps: dict[str, Atoms] = {}
+        self._lot_atoms = {
+            item.market: item.lot_base_atoms * self.finer(item.market, item.base)
+            for item in instruments
+        }
 
     # --- money moves
 
@@ -117,9 +121,8 @@ class Portfolio:
 
         Opening balance, fills of all markets, fees in the base asset and adjustments are in it.
         """
-        item = self._instruments[market]
-        lot_atoms = item.base_atoms(1) * self.finer(item.market, item.base)
-        return self.balance(item.base) // lot_atoms
+        base = self._instruments[market].base
+        return self._accounts.get((base, HOLDINGS), 0) // self._lot_atoms[market]
 
     def traded_lots(self, market: str) -> Lot:
         """Sum of the signed sizes of all fills of this market, without fees (I1)."""

@@ -28,7 +28,8 @@ class Results:
         self._spread_half_atoms: Atoms = 0
         self._turnover: tuple[int, Atoms] = (0, 0)
         self._high: tuple[int, Atoms] | None = None
-        self._last_profit: Atoms = 0
+        self.marked_atoms: Atoms = 0
+        """The profit at the last mark."""
 
     def book(self, fill: Fill, mid_half_ticks: Tick | None) -> None:
         """Add a fill that was not booked before."""
@@ -62,13 +63,11 @@ class Results:
 
         Exact, but for a fee in base that is no whole number of lots: its value is rounded up.
         """
-        base_fee, quote_fee = (
-            self.fees.get(name, 0) for name in (self._item.base, self._item.quote)
-        )
-        lot_atoms = self._item.base_atoms(1)
-        position = self._item.quote_atoms(mark_tick, self.net_lots)
-        fee_value = -(-base_fee * self._item.quote_atoms(mark_tick, 1) // lot_atoms)
-        return self.cash_atoms + position - fee_value - quote_fee
+        item, fees = self._item, self.fees
+        base_fee, quote_fee = fees.get(item.base, 0), fees.get(item.quote, 0)
+        lot_value = mark_tick * item.tick_lot_atoms
+        fee_value = -(-base_fee * lot_value // item.lot_base_atoms)
+        return self.cash_atoms + lot_value * self.net_lots - fee_value - quote_fee
 
     @property
     def average_tick(self) -> float:
@@ -89,12 +88,11 @@ class Results:
 
     def mark(self, mark_tick: Tick, now_ns: Ns) -> Atoms:
         """Value everything at this price and return the fall from the UTC day's high (>= 0)."""
-        profit, day = self.pnl(mark_tick), _day(now_ns)
-        self._last_profit = profit
-        if self._high is None or self._high[0] != day:
-            self._high = (day, profit)
-        self._high = (day, max(profit, self._high[1]))
-        return self.drawdown_atoms
+        profit, day, high = self.pnl(mark_tick), _day(now_ns), self._high
+        self.marked_atoms = profit
+        if high is None or high[0] != day or profit > high[1]:
+            self._high = high = (day, profit)
+        return high[1] - profit
 
     @property
     def day_high_atoms(self) -> Atoms:
@@ -103,7 +101,7 @@ class Results:
     @property
     def drawdown_atoms(self) -> Atoms:
         """How far the profit at the last mark was below the high of its UTC day."""
-        return self.day_high_atoms - self._last_profit if self._high else 0
+        return self.day_high_atoms - self.marked_atoms if self._high else 0
 
     def check(self) -> None:
         assert self.realised_atoms - self.open_cost_atoms == self.cash_atoms

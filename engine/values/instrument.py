@@ -1,5 +1,7 @@
 """What is traded, and how its decimal texts become ticks, lots and atoms."""
 
+from functools import cached_property
+
 import msgspec
 
 from engine.values.units import PPM, Atoms, Lot, Ppm, Side, Tick, decimal_text, scaled
@@ -8,11 +10,12 @@ ASSET_EXPONENT = 8
 """Venues print balances and fees with eight decimals; finer books raise the quote's exponent."""
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+class Instrument(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One market of one venue. Sizes and prices on the wire are multiples of `lot` and `tick`.
 
     `tick` and `lot` are in units of 10**-price_exponent and 10**-size_exponent: BTT/USDT with a
     tick of 0.00000001 and a lot of 1 has price_exponent 8, tick 1, size_exponent 0, lot 1.
+    What follows from the fields is worked out once and kept beside them (`dict`), never encoded.
     """
 
     symbol: str
@@ -32,19 +35,30 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     maker_fee_ppm: Ppm
     taker_fee_ppm: Ppm
 
-    @property
+    @cached_property
     def market(self) -> str:
         """The market's name in every event, command and record: `BTT/USDT@binance`."""
         return f"{self.symbol}@{self.venue}"
 
-    @property
+    @cached_property
     def base_exponent(self) -> int:
         return max(ASSET_EXPONENT, self.size_exponent)
 
-    @property
+    @cached_property
     def quote_exponent(self) -> int:
         """Fine enough that tick x lot is a whole number of quote atoms."""
         return max(ASSET_EXPONENT, self.price_exponent + self.size_exponent)
+
+    @cached_property
+    def lot_base_atoms(self) -> Atoms:
+        """What one lot is in atoms of the base asset."""
+        return int(self.lot * 10 ** (self.base_exponent - self.size_exponent))
+
+    @cached_property
+    def tick_lot_atoms(self) -> Atoms:
+        """What one lot costs at a price of one tick, in atoms of the quote asset."""
+        raise_by = self.quote_exponent - self.price_exponent - self.size_exponent
+        return int(self.tick * self.lot * 10**raise_by)
 
     def ticks(self, text: str) -> Tick:
         """Price text to ticks. Raises ValueError off the grid."""
@@ -61,12 +75,11 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         return decimal_text(lots * self.lot, self.size_exponent)
 
     def base_atoms(self, lots: Lot) -> Atoms:
-        return int(lots * self.lot * 10 ** (self.base_exponent - self.size_exponent))
+        return lots * self.lot_base_atoms
 
     def quote_atoms(self, tick: Tick, lots: Lot) -> Atoms:
         """Money that `lots` cost at `tick`, exactly."""
-        raise_by = self.quote_exponent - self.price_exponent - self.size_exponent
-        return int(tick * self.tick * lots * self.lot * 10**raise_by)
+        return tick * lots * self.tick_lot_atoms
 
     def flows(self, side: Side, tick: Tick, lots: Lot) -> tuple[Atoms, Atoms]:
         """(base, quote) atoms that a fill moves into the account, before fees."""

@@ -32,14 +32,15 @@ class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
 
+    sign: int
+    """+1 for a buy, -1 for a sell: what one filled lot does to the position."""
+
+    def __init__(self, value: str) -> None:
+        self.sign = 1 if value == "buy" else -1
+
     @property
     def opposite(self) -> "Side":
         return Side.SELL if self is Side.BUY else Side.BUY
-
-    @property
-    def sign(self) -> int:
-        """+1 for a buy, -1 for a sell: what one filled lot does to the position."""
-        return 1 if self is Side.BUY else -1
 
 
 def scaled(text: str, exponent: int) -> int:
