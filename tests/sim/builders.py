@@ -59,7 +59,9 @@ def ladder(**changes):
 
 
 def fixed(lots=4_000_000, half_spread_ticks=1.0):
-    return FixedStrategy(FixedParams(half_spread_ticks=half_spread_ticks, step_ticks=0.0, lots=lots))
+    return FixedStrategy(
+        FixedParams(half_spread_ticks=half_spread_ticks, step_ticks=0.0, lots=lots)
+    )
 
 
 def setup(strategy=None, risk=None, warm_up_s=1.0, instrument=BTT):
