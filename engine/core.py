@@ -14,7 +14,7 @@ from engine.trading.quoter import MarketSetup, Quoter
 from engine.values import events as ev
 from engine.values.records import Record, StateChanged
 from engine.values.step import Step
-from engine.values.units import NS_PER_MS, Ns
+from engine.values.units import NS_PER_MS, PPM, Ns
 
 
 class EngineParams(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,6 +252,7 @@ class Engine:
             self.links[venue] = VenueLinks()
             for setup in mine:
                 maker = Maker(Quoter(setup), keeper, self.ids, self.params.maker)
+                maker.quoter.phase_ppm = PPM * len(self.makers) // len(setups)
                 self.makers[maker.market] = maker
 
     def _remember(self, record: Record) -> None:

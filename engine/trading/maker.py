@@ -10,6 +10,7 @@ from engine.trading.reconcile import ReconcileParams, reconcile
 from engine.trading.risk import Action, Approved, Reading
 from engine.trading.standing import MarketState, Standing
 from engine.trading.strategy import View
+from engine.trading.turns import next_turn_ns
 from engine.values.commands import Cancel, CancelAll, Command, Place
 from engine.values.intents import Ladder
 from engine.values.records import Decision, OrderIntent, StateChanged
@@ -40,7 +41,7 @@ class Maker:
         self._ids = ids
         self._params = params
         self._pulled_ns: Ns = 0
-        self._observed_ns: Ns = 0
+        self._observe_due_ns: Ns = 0
 
     @property
     def standing(self) -> Standing:
@@ -59,7 +60,7 @@ class Maker:
     def on_timer(self, now_ns: Ns, step: Step) -> None:
         self.quoter.watch(now_ns)
         self.keeper.ask(self.market, self.standing, now_ns, step)
-        is_due = now_ns - self._observed_ns >= OBSERVE_EVERY_NS
+        is_due = now_ns >= self._observe_due_ns
         if is_due and self.standing.may_quote_but_for("risk"):
             self._observe(now_ns, step)
         self.look(now_ns, step)
@@ -105,8 +106,8 @@ class Maker:
 
     def _observe(self, now_ns: Ns, step: Step) -> tuple[View, Reading]:
         """Show the gate this moment; what it trips is a doubt, a freeze or a halt of the market."""
-        self._observed_ns = now_ns
         keeper, quoter = self.keeper, self.quoter
+        self._observe_due_ns = next_turn_ns(now_ns, OBSERVE_EVERY_NS, quoter.phase_ppm)
         self.note_own()
         view = quoter.view(now_ns, keeper.position_lots(self.market))
         reading = reading_of(keeper, quoter, view)

@@ -11,6 +11,7 @@ from engine.trading.risk import Gate
 from engine.trading.risk_rows import RiskRow
 from engine.trading.standing import Standing
 from engine.trading.strategy import Strategy, View
+from engine.trading.turns import next_turn_ns
 from engine.treasury.bands import Bands
 from engine.values.events import (
     BookDelta,
@@ -68,7 +69,8 @@ class Quoter:
         self.vouched_ns: Ns = 0
         self._seen: tuple[Tick, Tick, float] = (0, 0, 0.0)
         self._seen_label = RatingLabel.NEUTRAL
-        self._decided_ns: Ns = 0
+        self.phase_ppm: Ppm = 0
+        self._timer_due_ns: Ns = 0
 
     # --- perception -----------------------------------------------------------------------------
 
@@ -135,7 +137,7 @@ class Quoter:
         drift = abs((features.microprice or 0.0) - microprice)
         if wake.microprice_moved_ticks and drift >= wake.microprice_moved_ticks:
             return "microprice moved"
-        if wake.timer_ns and now_ns - self._decided_ns >= wake.timer_ns:
+        if wake.timer_ns and now_ns >= self._timer_due_ns:
             return "timer"
         if stance_at(self.rating, now_ns).label is not self._seen_label:
             return "stance changed"
@@ -174,7 +176,9 @@ class Quoter:
         features = self.features
         self._seen = (features.bid_tick, features.ask_tick, features.microprice or 0.0)
         self._seen_label = view.stance.label
-        self._decided_ns = view.now_ns
+        period_ns = self.setup.strategy.wake.timer_ns
+        if period_ns:
+            self._timer_due_ns = next_turn_ns(view.now_ns, period_ns, self.phase_ppm)
         return self.setup.strategy.quote(view)
 
     def _theirs(self) -> Book | BookView:
