@@ -102,8 +102,20 @@ class Keeper:
             step.records.append(cancel)
         elif change.kind is Kind.UNSOLICITED and change.after is not None:
             step.alert(fact.market, fact.at_ns, "warning", f"the venue ended {change.after!r}")
-        if isinstance(fact, OrderFailed) and fact.failure is Failure.FATAL:
-            quoter.standing.freeze(f"the venue refuses this account: {fact.code} {fact.text}")
+        if isinstance(fact, OrderFailed | CancelFailed | QueryFailed):
+            self._heed_fatal(fact, quoter, step)
+
+    def _heed_fatal(
+        self, fact: OrderFailed | CancelFailed | QueryFailed, quoter: Quoter, step: Step
+    ) -> None:
+        """A refused account waits for a person; a ban that ends by itself only calls one (O15)."""
+        if fact.failure is not Failure.FATAL:
+            return
+        why = f"the venue refuses this account: {fact.code} {fact.text}"
+        if fact.retry_after_ns:
+            step.alert(fact.market, fact.at_ns, "critical", why)
+        else:
+            quoter.standing.freeze(why)
 
     def on_state(self, state: VenueState, quoter: Quoter, step: Step) -> None:
         """The venue's answer to a Reconcile: adopt, cancel, book, compare, or freeze."""
