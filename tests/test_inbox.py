@@ -8,7 +8,16 @@ import pytest
 from engine.market.book import Book
 from engine.runtime import inbox as inboxes
 from engine.runtime.inbox import MERGE_ABOVE, Inbox, InboxFull
-from engine.values.events import BookDelta, BookLost, BookSnapshot, OrderSent, TopOfBook, Trade
+from engine.values.events import (
+    BookDelta,
+    BookLost,
+    BookSnapshot,
+    Disconnected,
+    OrderSent,
+    Stream,
+    TopOfBook,
+    Trade,
+)
 from engine.values.units import Side
 
 
@@ -80,6 +89,37 @@ def test_markets_and_kinds_are_merged_apart():
         (BookDelta, "n", 103),
         (TopOfBook, "m", 104),
     ]
+
+
+def test_a_partner_is_found_however_many_markets_send_in_between():
+    inbox, markets = full(Inbox()), [f"m{n}" for n in range(200)]
+    for n in range(1_000):
+        inbox.put(delta(n, markets[n % 200]))
+    assert [fact.sequence for fact in drained(inbox)[MERGE_ABOVE:]] == list(range(800, 1_000))
+
+
+def test_a_fact_of_ours_in_one_market_does_not_keep_another_market_apart():
+    inbox = full(Inbox())
+    for fact in (delta(100, "n"), ours(1), delta(101, "n")):
+        inbox.put(fact)
+    assert drained(inbox)[MERGE_ABOVE:] == [delta(101, "n"), ours(1)]
+
+
+def test_nothing_is_merged_past_a_fact_about_a_wire():
+    inbox, gone = full(Inbox()), Disconnected(
+        venue="v", stream=Stream.PUBLIC, at_ns=1, reason="reset"
+    )  # fmt: skip
+    for fact in (delta(100), gone, delta(101)):
+        inbox.put(fact)
+    assert drained(inbox)[MERGE_ABOVE:] == [delta(100), gone, delta(101)]
+
+
+def test_a_book_fact_that_was_taken_is_never_folded_into():
+    inbox = full(Inbox())
+    inbox.put(delta(100))
+    drained(inbox)
+    full(inbox).put(delta(101))
+    assert [fact.sequence for fact in drained(inbox)[MERGE_ABOVE:]] == [101]
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -1,4 +1,8 @@
-"""The one inbox: facts wait here in order; market facts may be merged under load, ours never."""
+"""The one inbox: facts wait here in order; market facts may be merged under load, ours never.
+
+A merged book fact moves forward to its predecessor's place, but never past a fact about its own
+market that is not about the public book, nor past one about a wire, a clock or all markets.
+"""
 
 import asyncio
 from collections import deque
@@ -9,8 +13,6 @@ from engine.values.events import BookDelta, Event, TopOfBook, Trade
 
 MERGE_ABOVE = 64
 """Facts waiting before market facts of one market are merged."""
-MERGE_REACH = 8
-"""How far back from the newest fact a partner is looked for."""
 MERGED_LEVELS_MAX = 4_096
 WAITING_MAX = 100_000
 """More than this waiting means that the engine is not consuming: an alarm, not a queue."""
@@ -20,11 +22,21 @@ class InboxFull(Exception):
     """The bound was reached: the runtime stops rather than trade on a past it cannot catch up."""
 
 
+class _Waiting:
+    """A book fact that a newer one of its market may still be folded into."""
+
+    __slots__ = ("fact",)
+
+    def __init__(self, fact: BookDelta | TopOfBook) -> None:
+        self.fact = fact
+
+
 class Inbox:
     """Unblocking for producers, awaited by the single consumer."""
 
     def __init__(self) -> None:
-        self._facts: deque[Event] = deque()
+        self._facts: deque[Event | _Waiting] = deque()
+        self._open: dict[tuple[type, str], _Waiting] = {}
         self._waiter: asyncio.Future[None] | None = None
         self.accepted = 0
         self.merged = 0
@@ -35,11 +47,16 @@ class Inbox:
 
     def put(self, event: Event) -> None:
         self.accepted += 1
-        if len(self._facts) >= MERGE_ABOVE and self._merge(event):
-            return
+        fact: Event | _Waiting = event
+        if len(self._facts) >= MERGE_ABOVE and isinstance(event, BookDelta | TopOfBook):
+            if self._merge(event):
+                return
+            fact = self._open[type(event), event.market] = _Waiting(event)
+        elif self._open and not isinstance(event, Trade):
+            self._close(event)
         if len(self._facts) >= WAITING_MAX:
             raise InboxFull(f"{WAITING_MAX} facts are waiting")
-        self._facts.append(event)
+        self._facts.append(fact)
         self.deepest = max(self.deepest, len(self._facts))
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -53,23 +70,32 @@ class Inbox:
         self._waiter = None
 
     def take(self) -> Event:
-        return self._facts.popleft()
+        fact = self._facts.popleft()
+        if not isinstance(fact, _Waiting):
+            return fact
+        key = type(fact.fact), fact.fact.market
+        if self._open.get(key) is fact:
+            del self._open[key]
+        return fact.fact
 
-    def _merge(self, event: Event) -> bool:
-        """Fold a book fact into the last waiting one of its kind, past other book facts only."""
-        if not isinstance(event, BookDelta | TopOfBook):
+    def _merge(self, event: BookDelta | TopOfBook) -> bool:
+        """Fold a book fact into the waiting one of its kind and market, wherever that waits."""
+        waiting = self._open.get((type(event), event.market))
+        merged = _merged(waiting.fact, event) if waiting is not None else None
+        if waiting is None or merged is None:
             return False
-        for back in range(1, MERGE_REACH + 1):
-            waiting = self._facts[-back]
-            if type(waiting) is type(event) and waiting.market == event.market:
-                merged = _merged(waiting, event)
-                if merged is not None:
-                    self._facts[-back] = merged
-                    self.merged += 1
-                return merged is not None
-            if not isinstance(waiting, BookDelta | TopOfBook | Trade):
-                return False
-        return False
+        waiting.fact = merged
+        self.merged += 1
+        return True
+
+    def _close(self, event: Event) -> None:
+        """Nothing moves past this fact: what waits for its market is complete as it is."""
+        market = getattr(event, "market", "")
+        if not market:
+            self._open.clear()
+            return
+        for kind in (BookDelta, TopOfBook):
+            self._open.pop((kind, market), None)
 
 
 def _merged(old: Event, new: BookDelta | TopOfBook) -> BookDelta | TopOfBook | None:

@@ -172,6 +172,8 @@ class Live:
             self.spin.rehearse_with(rehearsal.turn)
 
     def _process(self, event: Event) -> None:
+        if type(event) is Timer:
+            self._heed_queue(event)
         began_ns = self._busy_since_ns = time.perf_counter_ns()
         step = self.engine.process(event)
         self._busy_since_ns = 0
@@ -189,6 +191,13 @@ class Live:
         if spent_ns > self._params.quote_budget_ms * NS_PER_MS and step.decided:
             now_ns = self.clock.now_ns()
             self.inbox.put(Overrun(market=step.decided, at_ns=now_ns, spent_ns=spent_ns))
+
+    def _heed_queue(self, timer: Timer) -> None:
+        """A timer that waited shows how late we are: nothing is quoted on a past (law 6)."""
+        now_ns = self.clock.now_ns()
+        waited_ns = now_ns - timer.at_ns
+        if waited_ns > self._params.timer_ms * NS_PER_MS:
+            self._process(LoopLag(at_ns=now_ns, lag_ns=waited_ns))
 
     def _tell(self, alert: Alert) -> None:
         for tell in self._on_alert:
