@@ -2,27 +2,20 @@
 
 import math
 from collections import deque
-from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
-from engine.trading.risk_checks import (
-    CALM,
-    Measure,
-    Scene,
-    adding_sides,
-    finite,
-    reference_atoms,
-)
+from engine.trading.risk_checks import Number, Scene, adding_sides, scene_of, span_of
 from engine.trading.risk_cut import (
     Cuts,
     Leave,
     absence,
     all_refused,
+    caps_of,
     cut,
     order_ranks,
-    position_room,
+    room_of,
     takes,
 )
 from engine.trading.risk_rows import MANDATORY, Action, Check, Reading, RiskRow, rows_problem
@@ -91,9 +84,11 @@ class Gate:
         self._instrument = instrument
         self._bands = bands
         self._watches = [Watch(row, instrument, snapshot_grade_share_ppm) for row in rows]
-        self._observed: Reading | None = None
+        self._observed: Scene | None = None
+        self._trips: list[Watch] = []
         self._of = {check: [w for w in self._watches if w.row.check is check] for check in Check}
-        self._of_quotes = [watch for watch in self._watches if watch.of_quote]
+        self._of_quotes = [watch for watch in self._watches if watch.of_quotes]
+        self._caps = {grade: caps_of(self._of, bands, grade) for grade in Grade}
         self._unreported: deque[RiskTripped] = deque(maxlen=UNREPORTED_MAX)
 
     def __repr__(self) -> str:
@@ -121,21 +116,22 @@ class Gate:
             watch.resume()
         self.nonsense_count = 0
         self._observed = None
+        self._count_trips()
 
     # --- answers out ----------------------------------------------------------------------------
 
     def posture(self) -> Action | None:
         """The strongest action that is tripped."""
-        return max((watch.action for watch in self._tripped()), key=_RANK.__getitem__, default=None)
+        return max((watch.action for watch in self._trips), key=_RANK.__getitem__, default=None)
 
     def tripped(self) -> list[tuple[Check, str]]:
         """The rows that are tripped, strongest first, each with its reason."""
-        watches = sorted(self._tripped(), key=lambda watch: -_RANK[watch.action])
+        watches = sorted(self._trips, key=lambda watch: -_RANK[watch.action])
         return [(watch.row.check, watch.reason) for watch in watches]
 
     def hedges(self, reading: Reading) -> list[Hedge]:
         """What should be shed elsewhere: once a trip, and again after each further cool-down."""
-        due = [watch for watch in self._tripped() if watch.is_hedge_due(reading.now_ns)]
+        due = [watch for watch in self._trips if watch.is_hedge_due(reading.now_ns)]
         gap_lots = reading.position_lots - self._bands.target_lots
         if not (due and gap_lots):
             return []
@@ -148,71 +144,92 @@ class Gate:
 
     def approve(self, wish: Ladder, reading: Reading) -> Approved:
         """The part of `wish` that may stand. Raises nothing, whatever the wish is."""
-        if reading is not self._observed:
-            self._look(reading)
-        problem = nonsense(wish, self._instrument) or self._crossing(wish, reading)
+        scene = self._observed
+        if scene is None or scene.reading is not reading:
+            scene = self._look(reading)
+        problem = nonsense(wish, self._instrument) or self._crossing(wish, scene)
         if problem:
             self.nonsense_count += 1
             return self._nothing(problem, (problem,))
-        scenes = [watch.scene(reading, self._instrument, self._bands) for watch in self._of_quotes]
-        offences = {
-            side: [self._offence(side, level, scenes) for level in wish.side(side)] for side in Side
-        }
+        offences = {side: self._offences(side, wish.side(side), scene) for side in Side}
         if stop := self._stop_reason():
             return self._nothing(stop, all_refused(wish, stop))
-        return self._allow(wish, offences, reading)
+        return self._allow(wish, offences, scene)
 
     # --- how ------------------------------------------------------------------------------------
 
-    def _look(self, reading: Reading) -> None:
-        self._observed = reading
+    def _look(self, reading: Reading) -> Scene:
+        self._observed = scene = scene_of(reading, self._instrument, self._bands)
         for watch in self._watches:
-            if watch.of_market:
-                measure = watch.of_market(watch.scene(reading, self._instrument, self._bands))
-                self._judge(watch, measure, reading)
-            elif watch.trip is not None:
-                self._judge(watch, CALM, reading)
+            record = watch.look(scene)
+            if record is not None:
+                self._unreported.append(record)
+        self._count_trips()
+        return scene
 
-    def _judge(self, watch: Watch, measure: Measure, reading: Reading) -> None:
-        record = watch.judge(measure, reading.now_ns, reading.grade)
+    def _judge(
+        self, watch: Watch, value: Number | None, sides: tuple[Side, ...], at: Scene
+    ) -> None:
+        record = watch.judge(value, sides, at)
         if record is not None:
             self._unreported.append(record)
+        self._count_trips()
 
-    def _crossing(self, wish: Ladder, reading: Reading) -> str:
+    def _count_trips(self) -> None:
+        self._trips = [watch for watch in self._watches if watch.trip is not None]
+
+    def _crossing(self, wish: Ladder, scene: Scene) -> str:
         """Why a wish whose own bid meets its own ask is refused whole, "" if it does not."""
         ticks = crossed_ticks(wish)
         if not ticks:
             return ""
         for watch in self._of[Check.SELF_CROSS]:
             if watch.row.action is not Action.REFUSE:
-                self._judge(watch, Measure(ticks, tuple(Side)), reading)
+                self._judge(watch, ticks, tuple(Side), scene)
         return f"the wish crosses itself by {ticks} ticks"
 
-    def _offence(self, side: Side, level: Level, scenes: list[Scene]) -> str:
+    def _offences(self, side: Side, levels: tuple[Level, ...], scene: Scene) -> list[str]:
+        """Why each quote of a side may not stand, "" where it may: usually all may."""
+        if not levels or self._is_calm(side, levels, scene):
+            return [""] * len(levels)
+        return [self._offence(side, level, scene) for level in levels]
+
+    def _is_calm(self, side: Side, levels: tuple[Level, ...], scene: Scene) -> bool:
+        """Whether surely no quote of this side breaks a row, judged by the side's extremes."""
+        span = span_of(levels)
+        if takes(side, span.tick_best, scene.reading):
+            return False
+        for watch in self._of_quotes:
+            if watch.is_breach(watch.quoted(side, span, scene), Grade.VERIFIED):
+                return False
+        return True
+
+    def _offence(self, side: Side, level: Level, scene: Scene) -> str:
         """Why this quote may not stand, "" if it may; rows that do more than refuse trip."""
-        why = takes(side, level, scenes[0].reading)
-        for watch, scene in zip(self._of_quotes, scenes, strict=True):
-            value = finite(watch.of_quote(side, level, scene)) if watch.of_quote else 0
+        span = span_of((level,))
+        why = takes(side, level.tick, scene.reading)
+        for watch in self._of_quotes:
+            value = watch.quoted(side, span, scene)
             if not watch.is_breach(value, Grade.VERIFIED):
                 continue
             why = why or watch.offence(value, Grade.VERIFIED)
             if watch.row.action is not Action.REFUSE:
-                self._judge(watch, Measure(value, (side,)), scene.reading)
+                self._judge(watch, value, (side,), scene)
         return why
 
     def _stop_reason(self) -> str:
-        stopping = [watch for watch in self._tripped() if _RANK[watch.action] >= _STOPS]
+        stopping = [watch for watch in self._trips if _RANK[watch.action] >= _STOPS]
         strongest = max(stopping, key=lambda watch: _RANK[watch.action], default=None)
         return f"{strongest.action}: {strongest.reason}" if strongest else ""
 
-    def _leave(self, side: Side, reading: Reading) -> Leave:
+    def _leave(self, side: Side, scene: Scene) -> Leave:
         """What the tripped rows and the caps leave of a side."""
-        room_lots, room_by = self._room(side, reading)
-        adding = adding_sides(self._bands, reading.position_lots)
-        for watch in self._tripped():
+        reading = scene.reading
+        room_lots, room_by = room_of(side, self._caps[reading.grade], scene)
+        for watch in self._trips:
             if watch.trip is None or watch.action not in _SIDE_ACTIONS:
                 continue
-            if side in (watch.trip.sides or adding):
+            if side in (watch.trip.sides or adding_sides(self._bands, reading.position_lots)):
                 barred = f"{watch.action}: {watch.reason}"
                 return Leave(barred=barred, room_lots=0, room_by=barred)
             gap_lots = abs(reading.position_lots - self._bands.target_lots)
@@ -220,39 +237,25 @@ class Gate:
                 room_lots, room_by = gap_lots, f"reduce only, {watch.reason}"
         return Leave(barred="", room_lots=room_lots, room_by=room_by)
 
-    def _room(self, side: Side, reading: Reading) -> tuple[Lot, str]:
-        """The lots of a side that may fill before a cap is met, and the tightest cap's name."""
-        rooms = []
-        for watch in self._of[Check.WORST_POSITION]:
-            share = watch.share_at(reading.grade)
-            rooms.append((position_room(side, self._bands, share, reading), watch.row.check))
-        unit = reference_atoms(reading, self._instrument)
-        for watch in self._of[Check.WORST_VALUE]:
-            most = int(watch.bound(reading.grade).threshold) // unit if unit else 0
-            room = most - side.sign * reading.position_lots if unit else 0
-            rooms.append((max(0, room), watch.row.check))
-        room_lots, check = min(rooms)
-        return room_lots, f"room to {check}"
-
-    def _allow(self, wish: Ladder, offences: dict[Side, list[str]], reading: Reading) -> Approved:
-        orders_max = self._size_max(Check.OPEN_ORDERS, reading)
-        ranks = order_ranks(len(wish.bids), len(wish.asks))
-        leaves = {side: self._leave(side, reading) for side in Side}
+    def _allow(self, wish: Ladder, offences: dict[Side, list[str]], scene: Scene) -> Approved:
+        caps = self._caps[scene.reading.grade]
+        if len(wish.bids) + len(wish.asks) > caps.orders_max:
+            ranks = order_ranks(len(wish.bids), len(wish.asks))
+            offences = {
+                side: _ranked(offences[side], ranks[side], caps.orders_max) for side in Side
+            }
+        leaves = {side: self._leave(side, scene) for side in Side}
         kept: dict[Side, tuple[Level, ...]] = {}
         refused: dict[Side, list[str]] = {}
         for side in Side:
-            whys = [
-                why or ("open orders: more than may be live" if rank >= orders_max else "")
-                for why, rank in zip(offences[side], ranks[side], strict=True)
-            ]
             cuts = Cuts(
                 side=side,
                 leave=leaves[side],
                 instrument=self._instrument,
-                size_lots_max=self._size_max(Check.ORDER_SIZE, reading),
-                value_atoms_max=self._size_max(Check.ORDER_VALUE, reading),
+                size_lots_max=caps.size_lots_max,
+                value_atoms_max=caps.value_atoms_max,
             )
-            kept[side], refused[side] = cut(wish.side(side), whys, cuts)
+            kept[side], refused[side] = cut(wish.side(side), offences[side], cuts)
         return Approved(
             market=self._instrument.market,
             ladder=Ladder(
@@ -263,8 +266,8 @@ class Gate:
             ),
             room_bid_lots=leaves[Side.BUY].room_lots,
             room_ask_lots=leaves[Side.SELL].room_lots,
-            orders_max=orders_max,
-            places_max=self._places_max(reading.now_ns),
+            orders_max=caps.orders_max,
+            places_max=self._places_max(scene.reading.now_ns),
             refused=tuple(refused[Side.BUY] + refused[Side.SELL]),
         )
 
@@ -279,16 +282,17 @@ class Gate:
             refused=refused,
         )
 
-    def _size_max(self, check: Check, reading: Reading) -> int:
-        return min(int(watch.bound(reading.grade).threshold) for watch in self._of[check])
-
     def _places_max(self, now_ns: Ns) -> int:
         """What is left of the message budget; nothing while a check of the market refuses."""
-        if any(watch.action is Action.REFUSE for watch in self._tripped()):
+        if any(watch.action is Action.REFUSE for watch in self._trips):
             return 0
         rates = self._of[Check.MESSAGE_RATE]
-        left = (math.floor(watch.row.threshold) - sum(watch.counts(now_ns)) for watch in rates)
-        return max(0, min(left))
+        return max(0, min(math.floor(w.row.threshold) - sum(w.counts(now_ns)) for w in rates))
 
-    def _tripped(self) -> Iterator[Watch]:
-        return (watch for watch in self._watches if watch.trip is not None)
+
+def _ranked(whys: list[str], ranks: list[int], orders_max: int) -> list[str]:
+    """Those that came too late for the number of orders have a reason, too."""
+    late = "open orders: more than may be live"
+    return [
+        why or (late if rank >= orders_max else "") for why, rank in zip(whys, ranks, strict=True)
+    ]

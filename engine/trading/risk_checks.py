@@ -1,11 +1,13 @@
-"""The measures of the risk gate: one function a rule, and the two tables that name them.
+"""The measures of the risk gate: one function a rule, and the tables that name them.
 
 A measure says how much there is, never whether it is too much: that is the row's business. None
-means that a fact is missing.
+means that a fact is missing. A measure of quotes is given many at once, as a `Span`: it says the
+most that any quote within could have, so that one question clears a side where nothing is near a
+limit; of a single quote it says exactly what that has.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 import msgspec
@@ -14,38 +16,52 @@ from engine.trading.risk_rows import Check, Reading, RiskRow
 from engine.treasury.bands import Bands
 from engine.values.instrument import Instrument
 from engine.values.intents import Level
-from engine.values.units import NS_PER_S, Atoms, Lot, Side
+from engine.values.units import NS_PER_S, Atoms, Lot, Side, Tick
 
 BPS = 10_000
 SHARE_MAX = 1e6
 """Stands for "infinitely far" where a band has no width; finite, so that it can be journaled."""
 
 Number = int | float
-
-
-class Measure(msgspec.Struct, frozen=True):
-    """How much of a thing there is. `sides` are at fault; none named means the side that adds."""
-
-    value: Number | None
-    sides: tuple[Side, ...] = ()
-
-
-CALM = Measure(0)
+Counts = tuple[int, int]
+"""What a row has counted in its window: (buys, sells)."""
+NO_COUNTS: Counts = (0, 0)
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
-    """What one row's measure may look at.
-
-    `bought` and `sold` count the row's happenings by side; `release` is the row's, in its units.
-    """
+    """What measures may look at. `unit_atoms` is the worth of one lot, None while not known."""
 
     reading: Reading
     instrument: Instrument
     bands: Bands
-    row: RiskRow
-    release: Number
-    bought: int
-    sold: int
+    unit_atoms: Atoms | None
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """The quotes of one side, by their extremes: between two prices, each of so many lots."""
+
+    tick_best: Tick
+    tick_worst: Tick
+    lots_least: Lot
+    lots_most: Lot
+    lots_sum: Lot
+
+
+def scene_of(reading: Reading, instrument: Instrument, bands: Bands) -> Scene:
+    unit_atoms = reference_atoms(reading, instrument)
+    return Scene(reading=reading, instrument=instrument, bands=bands, unit_atoms=unit_atoms)
+
+
+def span_of(levels: Sequence[Level]) -> Span:
+    """Of levels that are sorted best first; at least one."""
+    lots = [level.lots for level in levels]
+    return Span(
+        tick_best=levels[0].tick,
+        tick_worst=levels[-1].tick,
+        lots_least=min(lots),
+        lots_most=max(lots),
+        lots_sum=sum(lots),
+    )
 
 
 def finite(value: Number | None) -> Number | None:
@@ -78,82 +94,68 @@ def reference_atoms(reading: Reading, instrument: Instrument) -> Atoms | None:
 # --- measures of a market -----------------------------------------------------------------------
 
 
-def worst_position(at: Scene) -> Measure:
+def worst_position(at: Scene, counts: Counts) -> Number | None:
     """The further of both ends, each on its own side of the target."""
-    reading, target_lots = at.reading, at.bands.target_lots
-    high = max(target_lots, reading.position_lots + reading.working_bid_lots)
-    low = min(target_lots, reading.position_lots - reading.working_ask_lots)
-    up, down = gap_share(at.bands, high), gap_share(at.bands, low)
-    return Measure(max(up, down), _sides_beyond(at.release, up, down))
+    return max(_worst_shares(at))
 
 
-def worst_value(at: Scene) -> Measure:
-    reading = at.reading
-    unit = reference_atoms(reading, at.instrument)
-    if unit is None:
-        return Measure(None)
-    up = (reading.position_lots + reading.working_bid_lots) * unit
-    down = (reading.working_ask_lots - reading.position_lots) * unit
-    return Measure(max(abs(up), abs(down)), _sides_beyond(at.release, up, down))
+def worst_value(at: Scene, counts: Counts) -> Number | None:
+    up, down = _worst_values(at)
+    return None if at.unit_atoms is None else max(abs(up), abs(down))
 
 
-def open_orders(at: Scene) -> Measure:
-    return Measure(at.reading.open_orders)
+def open_orders(at: Scene, counts: Counts) -> Number | None:
+    return at.reading.open_orders
 
 
-def happenings(at: Scene) -> Measure:
-    return Measure(at.bought + at.sold)
+def happenings(at: Scene, counts: Counts) -> Number | None:
+    return counts[0] + counts[1]
 
 
-def fills(at: Scene) -> Measure:
-    return Measure(max(at.bought, at.sold), _sides_beyond(at.release, at.bought, at.sold))
+def fills(at: Scene, counts: Counts) -> Number | None:
+    return max(counts)
 
 
-def turnover(at: Scene) -> Measure:
-    return Measure(at.reading.turnover_atoms)
+def turnover(at: Scene, counts: Counts) -> Number | None:
+    return at.reading.turnover_atoms
 
 
-def loss(at: Scene) -> Measure:
-    return Measure(None if at.reading.pnl_atoms is None else at.reading.drawdown_atoms)
+def loss(at: Scene, counts: Counts) -> Number | None:
+    return None if at.reading.pnl_atoms is None else at.reading.drawdown_atoms
 
 
-def volatility(at: Scene) -> Measure:
+def volatility(at: Scene, counts: Counts) -> Number | None:
     reading, mid = at.reading, at.reading.mid
     if mid is None or reading.volatility is None:
-        return Measure(None)
-    return Measure(reading.volatility / mid * BPS)
+        return None
+    return reading.volatility / mid * BPS
 
 
-def imbalance(at: Scene) -> Measure:
-    """Far more bids than asks: the price is about to rise, and our asks are what is wrong."""
+def imbalance(at: Scene, counts: Counts) -> Number | None:
     value = at.reading.imbalance
-    if value is None:
-        return Measure(None, (Side.BUY, Side.SELL))
-    return Measure(abs(value), (Side.SELL,) if value > 0 else (Side.BUY,))
+    return None if value is None else abs(value)
 
 
-def inventory(at: Scene) -> Measure:
-    return Measure(gap_share(at.bands, at.reading.position_lots))
+def inventory(at: Scene, counts: Counts) -> Number | None:
+    return gap_share(at.bands, at.reading.position_lots)
 
 
-def spread(at: Scene) -> Measure:
-    return Measure(at.reading.spread_bps)
+def spread(at: Scene, counts: Counts) -> Number | None:
+    return at.reading.spread_bps
 
 
-def book_valid(at: Scene) -> Measure:
+def book_valid(at: Scene, counts: Counts) -> Number | None:
     reading = at.reading
-    is_crossed = (
-        bool(reading.bid_tick and reading.ask_tick) and reading.bid_tick >= reading.ask_tick
-    )
-    return Measure(0 if reading.book_valid and not is_crossed else 1)
+    is_crossed = 0 < reading.ask_tick <= reading.bid_tick
+    return 0 if reading.book_valid and not is_crossed else 1
 
 
-def book_delay(at: Scene) -> Measure:
+def book_delay(at: Scene, counts: Counts) -> Number | None:
     delay_ns = at.reading.delay_ns
-    return Measure(None if delay_ns is None else delay_ns / NS_PER_S)
+    return None if delay_ns is None else delay_ns / NS_PER_S
 
 
-MARKET_MEASURES: Mapping[Check, Callable[[Scene], Measure]] = MappingProxyType(
+MARKET_MEASURES: Mapping[Check, Callable[[Scene, Counts], Number | None]] = MappingProxyType(
     {
         Check.WORST_POSITION: worst_position,
         Check.WORST_VALUE: worst_value,
@@ -174,32 +176,70 @@ MARKET_MEASURES: Mapping[Check, Callable[[Scene], Measure]] = MappingProxyType(
 )
 
 
-# --- measures of one quote ----------------------------------------------------------------------
+# --- the sides at fault; a check that is not here names none, which means the side that adds ------
 
 
-def price_collar(side: Side, level: Level, at: Scene) -> Number | None:
+def worst_position_sides(at: Scene, counts: Counts, release: Number) -> tuple[Side, ...]:
+    return _sides_beyond(release, *_worst_shares(at))
+
+
+def worst_value_sides(at: Scene, counts: Counts, release: Number) -> tuple[Side, ...]:
+    return () if at.unit_atoms is None else _sides_beyond(release, *_worst_values(at))
+
+
+def fills_sides(at: Scene, counts: Counts, release: Number) -> tuple[Side, ...]:
+    return _sides_beyond(release, *counts)
+
+
+def imbalance_sides(at: Scene, counts: Counts, release: Number) -> tuple[Side, ...]:
+    """Far more bids than asks: the price is about to rise, and our asks are what is wrong."""
+    value = at.reading.imbalance
+    if value is None:
+        return (Side.BUY, Side.SELL)
+    return (Side.SELL,) if value > 0 else (Side.BUY,)
+
+
+SIDES_AT_FAULT: Mapping[Check, Callable[[Scene, Counts, Number], tuple[Side, ...]]] = (
+    MappingProxyType(
+        {
+            Check.WORST_POSITION: worst_position_sides,
+            Check.WORST_VALUE: worst_value_sides,
+            Check.FILLS: fills_sides,
+            Check.IMBALANCE: imbalance_sides,
+        }
+    )
+)
+
+
+# --- measures of quotes -------------------------------------------------------------------------
+
+
+def price_collar(side: Side, span: Span, at: Scene, row: RiskRow) -> Number | None:
     """Distance from the reference in bp. A reference older than the row's window is none."""
     reference, age_ns = finite(at.reading.reference_tick), at.reading.reference_age_ns
-    if not reference or reference < 0 or age_ns is None or age_ns > at.row.window_s * NS_PER_S:
+    if not reference or reference < 0 or age_ns is None or age_ns > row.window_s * NS_PER_S:
         return None
-    return abs(level.tick - reference) / reference * BPS
+    furthest = max(abs(span.tick_best - reference), abs(span.tick_worst - reference))
+    return furthest / reference * BPS
 
 
-def order_size(side: Side, level: Level, at: Scene) -> Number | None:
-    return level.lots
+def order_size(side: Side, span: Span, at: Scene, row: RiskRow) -> Number | None:
+    return span.lots_most
 
 
-def order_value(side: Side, level: Level, at: Scene) -> Number | None:
-    return at.instrument.quote_atoms(level.tick, level.lots)
+def order_value(side: Side, span: Span, at: Scene, row: RiskRow) -> Number | None:
+    return at.instrument.quote_atoms(max(span.tick_best, span.tick_worst), span.lots_most)
 
 
-def self_cross(side: Side, level: Level, at: Scene) -> Number | None:
+def self_cross(side: Side, span: Span, at: Scene, row: RiskRow) -> Number | None:
     """Ticks by which the quote would meet an order of ours on the other side."""
     own = at.reading.own_ask_tick if side is Side.BUY else at.reading.own_bid_tick
-    return max(0, (level.tick - own) * side.sign + 1) if own else 0
+    return max(0, (span.tick_best - own) * side.sign + 1) if own else 0
 
 
-QUOTE_MEASURES: Mapping[Check, Callable[[Side, Level, Scene], Number | None]] = MappingProxyType(
+QuoteMeasure = Callable[[Side, Span, Scene, RiskRow], Number | None]
+
+QUOTE_MEASURES: Mapping[Check, QuoteMeasure] = MappingProxyType(
     {
         Check.PRICE_COLLAR: price_collar,
         Check.ORDER_SIZE: order_size,
@@ -207,6 +247,20 @@ QUOTE_MEASURES: Mapping[Check, Callable[[Side, Level, Scene], Number | None]] = 
         Check.SELF_CROSS: self_cross,
     }
 )
+
+
+def _worst_shares(at: Scene) -> tuple[float, float]:
+    reading, target_lots = at.reading, at.bands.target_lots
+    high = max(target_lots, reading.position_lots + reading.working_bid_lots)
+    low = min(target_lots, reading.position_lots - reading.working_ask_lots)
+    return gap_share(at.bands, high), gap_share(at.bands, low)
+
+
+def _worst_values(at: Scene) -> tuple[Atoms, Atoms]:
+    reading, unit_atoms = at.reading, at.unit_atoms or 0
+    up = (reading.position_lots + reading.working_bid_lots) * unit_atoms
+    down = (reading.working_ask_lots - reading.position_lots) * unit_atoms
+    return up, down
 
 
 def _sides_beyond(release: Number, up: Number, down: Number) -> tuple[Side, ...]:

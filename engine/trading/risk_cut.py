@@ -2,15 +2,20 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 
 import msgspec
 
-from engine.trading.risk_rows import Reading
+from engine.trading.risk_checks import Scene, Span, span_of
+from engine.trading.risk_rows import Check, Reading
+from engine.trading.risk_watch import Watch
 from engine.treasury.bands import Bands
+from engine.values.events import Grade
 from engine.values.instrument import Instrument
 from engine.values.intents import Ladder, Level
-from engine.values.units import Atoms, Lot, Side
+from engine.values.units import Atoms, Lot, Side, Tick
+
+_ROOM_BY_POSITION = f"room to {Check.WORST_POSITION}"
+_ROOM_BY_VALUE = f"room to {Check.WORST_VALUE}"
 
 
 class Leave(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,21 +36,56 @@ class Cuts(msgspec.Struct, frozen=True, kw_only=True):
     value_atoms_max: Atoms
 
 
-def takes(side: Side, level: Level, reading: Reading) -> str:
+class Caps(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rows of a gate allow together, at one grade of the book."""
+
+    orders_max: int
+    size_lots_max: Lot
+    value_atoms_max: Atoms
+    worst_value_atoms: Atoms
+    position_lots_most: Lot
+    position_lots_least: Lot
+
+
+def caps_of(watches: Mapping[Check, Sequence[Watch]], bands: Bands, grade: Grade) -> Caps:
+    """The tightest of each kind; each kind has a row at least."""
+
+    def tightest(check: Check) -> int:
+        return min(int(watch.bound(grade).threshold) for watch in watches[check])
+
+    share = min(watch.share_at(grade) for watch in watches[Check.WORST_POSITION])
+    up_lots, down_lots = bands.cap_lots - bands.target_lots, bands.target_lots - bands.floor_lots
+    return Caps(
+        orders_max=tightest(Check.OPEN_ORDERS),
+        size_lots_max=tightest(Check.ORDER_SIZE),
+        value_atoms_max=tightest(Check.ORDER_VALUE),
+        worst_value_atoms=tightest(Check.WORST_VALUE),
+        position_lots_most=bands.target_lots + math.floor(up_lots * share),
+        position_lots_least=bands.target_lots - math.floor(down_lots * share),
+    )
+
+
+def room_of(side: Side, caps: Caps, at: Scene) -> tuple[Lot, str]:
+    """The lots of a side that may fill before a cap is met, and the tightest cap's name."""
+    position_lots = at.reading.position_lots
+    if side is Side.BUY:
+        by_position = max(0, caps.position_lots_most - position_lots)
+    else:
+        by_position = max(0, position_lots - caps.position_lots_least)
+    by_value = 0
+    if at.unit_atoms:
+        by_value = max(0, caps.worst_value_atoms // at.unit_atoms - side.sign * position_lots)
+    if by_value < by_position:
+        return by_value, _ROOM_BY_VALUE
+    return by_position, _ROOM_BY_POSITION
+
+
+def takes(side: Side, tick: Tick, reading: Reading) -> str:
     """Why this quote would take liquidity; quotes never do (I14)."""
     far = reading.ask_tick if side is Side.BUY else reading.bid_tick
-    if far and (level.tick - far) * side.sign >= 0:
+    if far and (tick - far) * side.sign >= 0:
         return f"would take: the market's other side is at {far}"
     return ""
-
-
-def position_room(side: Side, bands: Bands, share: Fraction, reading: Reading) -> Lot:
-    """Lots until the position meets `share` of the way from target to cap (or floor)."""
-    if side is Side.BUY:
-        most = bands.target_lots + math.floor((bands.cap_lots - bands.target_lots) * share)
-        return max(0, most - reading.position_lots)
-    least = bands.target_lots - math.floor((bands.target_lots - bands.floor_lots) * share)
-    return max(0, reading.position_lots - least)
 
 
 def order_ranks(bid_count: int, ask_count: int) -> dict[Side, list[int]]:
@@ -56,6 +96,22 @@ def order_ranks(bid_count: int, ask_count: int) -> dict[Side, list[int]]:
     return {Side.BUY: bids, Side.SELL: asks}
 
 
+def _stands_whole(span: Span, cuts: Cuts) -> bool:
+    """Whether a side surely needs no cut at all: even its extremes together meet no bound."""
+    item, leave = cuts.instrument, cuts.leave
+    tick_low, tick_high = span.tick_best, span.tick_worst
+    if tick_low > tick_high:
+        tick_low, tick_high = tick_high, tick_low
+    return (
+        not leave.barred
+        and span.lots_sum <= leave.room_lots
+        and span.lots_most <= cuts.size_lots_max
+        and item.quote_atoms(tick_high, span.lots_most) <= cuts.value_atoms_max
+        and span.lots_least >= item.lots_min
+        and item.quote_atoms(tick_low, span.lots_least) >= item.notional_min
+    )
+
+
 def cut(
     levels: Sequence[Level], whys: Sequence[str], cuts: Cuts
 ) -> tuple[tuple[Level, ...], list[str]]:
@@ -64,6 +120,8 @@ def cut(
     Room is dealt out best level first, and a level that is refused still uses up its share: so no
     refusal near the market ever makes a quote further out larger.
     """
+    if levels and not any(whys) and _stands_whole(span_of(levels), cuts):
+        return tuple(levels), []
     kept: list[Level] = []
     refused: list[str] = []
     left_lots = cuts.leave.room_lots

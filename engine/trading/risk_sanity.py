@@ -1,17 +1,24 @@
 """Whether a wish is a wish at all: types, bounds and order, before any number in it is used."""
 
 import math
-from itertools import pairwise
+
+import msgspec
 
 from engine.values.instrument import Instrument
 from engine.values.intents import Ladder, Level, Reason
-from engine.values.units import Side
+from engine.values.units import Lot, Side, Tick
 
 LEVELS_MAX = 50
 TEXT_MAX = 500
 """A ladder is bounded: quotes a side, and characters a reason."""
 INTEGER_MAX = 2**62
 """Nothing that is counted here is larger, and text of such a number stays short."""
+
+
+class _Limits(msgspec.Struct, frozen=True, kw_only=True):
+    tick_min: Tick
+    tick_max: Tick
+    lots_max: Lot
 
 
 def nonsense(wish: object, instrument: Instrument) -> str:
@@ -39,23 +46,29 @@ def _side_problem(side: Side, levels: object, absent: object, instrument: Instru
         return f"{len(levels)} {name}, at most {LEVELS_MAX}"
     if not _is_text(absent):
         return f"the reason for absent {name} is no short text"
+    limits = _Limits(
+        tick_min=max(1, instrument.tick_min),
+        tick_max=min(instrument.tick_max, INTEGER_MAX),
+        lots_max=min(instrument.lots_max, INTEGER_MAX),
+    )
     for level in levels:
-        if problem := _level_problem(level, instrument):
+        if problem := _level_problem(level, limits):
             return f"{name}: {problem}"
-    ticks = [level.tick * side.sign for level in levels]
-    if any(worse >= better for better, worse in pairwise(ticks)):
+    ticks = [level.tick for level in levels]
+    if len(set(ticks)) < len(ticks) or ticks != sorted(ticks, reverse=side is Side.BUY):
         return f"{name} are not sorted best first, or one price stands twice"
     return ""
 
 
-def _level_problem(level: object, instrument: Instrument) -> str:
+def _level_problem(level: object, limits: _Limits) -> str:
     if type(level) is not Level:
         return f"a {type(level).__name__} is no Level"
-    if type(level.tick) is not int or type(level.lots) is not int:
+    tick, lots = level.tick, level.lots
+    if type(tick) is not int or type(lots) is not int:
         return "tick and lots must be whole numbers"
-    if not max(1, instrument.tick_min) <= level.tick <= min(instrument.tick_max, INTEGER_MAX):
+    if not limits.tick_min <= tick <= limits.tick_max:
         return "the price is outside the instrument's limits"
-    if not 0 < level.lots <= min(instrument.lots_max, INTEGER_MAX):
+    if not 0 < lots <= limits.lots_max:
         return "the size is outside the instrument's limits"
     return _reason_problem(level.reason)
 
@@ -64,11 +77,18 @@ def _reason_problem(reason: object) -> str:
     if type(reason) is not Reason:
         return f"a {type(reason).__name__} is no Reason"
     numbers = (reason.reference, reason.skew, reason.width, reason.rounding)
-    if not all(_is_number(number) for number in numbers):
+    if not (_are_floats(*numbers) or all(_is_number(number) for number in numbers)):
         return "a number of its reason is not finite"
     if not (_is_text(reason.stance) and _is_text(reason.clamp)):
         return "its reason is no short text"
     return ""
+
+
+def _are_floats(a: object, b: object, c: object, d: object) -> bool:
+    """Surely four finite floats: an infinity and a NaN stay in every sum."""
+    if type(a) is float and type(b) is float and type(c) is float and type(d) is float:
+        return math.isfinite(a + b + c + d)
+    return False
 
 
 def _is_number(value: object) -> bool:

@@ -8,19 +8,23 @@ import msgspec
 
 from engine.trading.risk_checks import (
     MARKET_MEASURES,
+    NO_COUNTS,
     QUOTE_MEASURES,
-    Measure,
+    SIDES_AT_FAULT,
+    Counts,
     Number,
     Scene,
+    Span,
     finite,
 )
-from engine.trading.risk_rows import COUNT_MAX, Action, Check, Reading, RiskRow
-from engine.treasury.bands import Bands
+from engine.trading.risk_rows import COUNT_MAX, Action, Check, RiskRow
 from engine.values.events import Grade
 from engine.values.instrument import Instrument
 from engine.values.records import RiskTripped
 from engine.values.units import NS_PER_S, PPM, Ns, Ppm, Side
 
+CALM_MAX = 1e300
+"""Above it a value may be infinite: then the slower, exact judgement decides."""
 VALUE_UNKNOWN = -1.0
 """Journaled where a check tripped for want of a fact; no measure is negative."""
 
@@ -34,11 +38,19 @@ _TIGHTER_ON_SNAPSHOT = {
 }
 
 
+_COUNTING = {Check.MESSAGE_RATE, Check.REJECTS, Check.FILLS}
+
+
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """A row's numbers in the measure's own unit: atoms for money, whole lots for sizes."""
+    """A row's numbers in the measure's own unit: atoms for money, whole lots for sizes.
+
+    From `calm_low` to `calm_high` a value is surely known, finite and no breach.
+    """
 
     threshold: Number
     release: Number
+    calm_low: Number
+    calm_high: Number
 
 
 class Trip(msgspec.Struct, kw_only=True):
@@ -59,7 +71,10 @@ class Watch:
         self.row = row
         self.trip: Trip | None = None
         self.of_market = MARKET_MEASURES.get(row.check)
-        self.of_quote = QUOTE_MEASURES.get(row.check)
+        self.of_quotes = QUOTE_MEASURES.get(row.check)
+        self._sides_of = SIDES_AT_FAULT.get(row.check)
+        self._is_counting = row.check in _COUNTING
+        self._window_ns = round(row.window_s * NS_PER_S)
         snapshot_share = Fraction(snapshot_share_ppm, PPM)
         self._share = _exact(row.threshold)
         self._share_tight = self._share * snapshot_share
@@ -70,7 +85,7 @@ class Watch:
         self._tight = self._bound(snapshot_share) if is_cap else self._full
         # One more than may be counted is enough to know that it is too many.
         most = math.ceil(min(row.threshold, COUNT_MAX)) + 1
-        self._happenings = {side: deque[Ns](maxlen=most) for side in Side}
+        self._bought, self._sold = deque[Ns](maxlen=most), deque[Ns](maxlen=most)
 
     def __repr__(self) -> str:
         state = "tripped" if self.trip else "calm"
@@ -107,38 +122,49 @@ class Watch:
         return self._share if grade is Grade.VERIFIED else self._share_tight
 
     def note(self, side: Side, at_ns: Ns) -> None:
-        self._happenings[side].append(at_ns)
+        (self._bought if side is Side.BUY else self._sold).append(at_ns)
 
-    def scene(self, reading: Reading, instrument: Instrument, bands: Bands) -> Scene:
-        bought, sold = self.counts(reading.now_ns)
-        return Scene(
-            reading=reading,
-            instrument=instrument,
-            bands=bands,
-            row=self.row,
-            release=self.bound(reading.grade).release,
-            bought=bought,
-            sold=sold,
-        )
+    def look(self, at: Scene) -> RiskTripped | None:
+        """Judge the market as it is; the record of a trip or a release, if it made one."""
+        if self.of_market is None:
+            return None if self.trip is None else self.judge(0, (), at)
+        counts = self.counts(at.reading.now_ns) if self._is_counting else NO_COUNTS
+        value = self.of_market(at, counts)
+        bound = self._full if at.reading.grade is Grade.VERIFIED else self._tight
+        if self.trip is None and value is not None and bound.calm_low <= value <= bound.calm_high:
+            return None
+        sides = self._sides_of(at, counts, bound.release) if self._sides_of else ()
+        return self.judge(value, sides, at)
 
-    def counts(self, now_ns: Ns) -> tuple[int, int]:
+    def counts(self, now_ns: Ns) -> Counts:
         """Happenings of (buys, sells) within the row's window, up to one more than its limit."""
-        horizon_ns = now_ns - round(self.row.window_s * NS_PER_S)
-        for times in self._happenings.values():
-            while times and times[0] <= horizon_ns:
-                times.popleft()
-        return len(self._happenings[Side.BUY]), len(self._happenings[Side.SELL])
+        horizon_ns = now_ns - self._window_ns
+        bought, sold = self._bought, self._sold
+        while bought and bought[0] <= horizon_ns:
+            bought.popleft()
+        while sold and sold[0] <= horizon_ns:
+            sold.popleft()
+        return len(bought), len(sold)
+
+    def quoted(self, side: Side, span: Span, at: Scene) -> Number | None:
+        """The most that quotes of this span have of what the row limits; None while not known."""
+        return finite(self.of_quotes(side, span, at, self.row)) if self.of_quotes else 0
 
     def is_breach(self, value: Number | None, grade: Grade) -> bool:
         return value is None or self._is_beyond(value, self.bound(grade).threshold)
 
-    def judge(self, measure: Measure, now_ns: Ns, grade: Grade) -> RiskTripped | None:
-        """Take in one measure; the record of a trip or a release, if it made one."""
-        value = finite(measure.value)
+    def judge(
+        self, measured: Number | None, sides: tuple[Side, ...], at: Scene
+    ) -> RiskTripped | None:
+        """Take in one measure; the record of a trip or a release, if it made one.
+
+        `sides` are at fault; none named means the side that adds.
+        """
+        value, now_ns, grade = finite(measured), at.reading.now_ns, at.reading.grade
         if self.trip is None:
-            return self._enter(measure, value, now_ns, grade)
+            return self._enter(value, sides, now_ns, grade)
         if value is None or self._is_beyond(value, self.bound(grade).release):
-            return self._hold(measure, value, now_ns, grade)
+            return self._hold(value, sides, now_ns, grade)
         cool_down_ns = round(self.row.cool_down_s * NS_PER_S)
         if self.is_latched or now_ns - self.trip.beyond_ns < cool_down_ns:
             return None
@@ -161,7 +187,7 @@ class Watch:
         return bool(cool_down_ns) and now_ns - trip.hedged_ns >= cool_down_ns
 
     def _enter(
-        self, measure: Measure, value: Number | None, now_ns: Ns, grade: Grade
+        self, value: Number | None, sides: tuple[Side, ...], now_ns: Ns, grade: Grade
     ) -> RiskTripped | None:
         if not self.is_breach(value, grade):
             return None
@@ -170,17 +196,17 @@ class Watch:
             beyond_ns=now_ns,
             value=value,
             is_known=value is not None,
-            sides=measure.sides,
+            sides=sides,
         )
         return self._record(value, now_ns, grade, released=False)
 
     def _hold(
-        self, measure: Measure, value: Number | None, now_ns: Ns, grade: Grade
+        self, value: Number | None, sides: tuple[Side, ...], now_ns: Ns, grade: Grade
     ) -> RiskTripped | None:
         assert self.trip is not None
         trip, was_latched = self.trip, self.is_latched
         trip.beyond_ns, trip.value = now_ns, value
-        trip.sides += tuple(side for side in measure.sides if side not in trip.sides)
+        trip.sides += tuple(side for side in sides if side not in trip.sides)
         if value is not None and self.is_breach(value, grade):
             trip.is_known = True
         became_latched = self.is_latched and not was_latched
@@ -205,9 +231,13 @@ class Watch:
     def _bound(self, share: Fraction) -> Bound:
         is_whole = self.row.check in _MONEY or self.row.check is Check.ORDER_SIZE
         turn = math.floor if is_whole else float
+        threshold = turn(_exact(self.row.threshold) * self._unit * share)
+        is_floor = self.row.check is Check.SPREAD_THIN
         return Bound(
-            threshold=turn(_exact(self.row.threshold) * self._unit * share),
+            threshold=threshold,
             release=turn(_exact(self.row.release) * self._unit * share),
+            calm_low=threshold if is_floor else 0,
+            calm_high=CALM_MAX if is_floor else threshold,
         )
 
 
