@@ -15,6 +15,7 @@ from engine.cli.demo import demo
 from engine.cli.doctor import doctor
 from engine.cli.journal import app as journal_app
 from engine.cli.operate import halt, rating_app, resume, status, stop, why
+from engine.cli.rate import rate
 from engine.cli.run import run
 from engine.cli.venue import venue
 from engine.values.errors import UserError
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for verb in (demo, run, status, why, halt, resume, stop, check, doctor, venue):
+for verb in (demo, run, status, why, halt, resume, stop, check, doctor, venue, rate):
     app.command(verb.__name__)(verb)
 for name, verbs in (("rating", rating_app), ("journal", journal_app), ("capture", capture_app)):
     app.add_typer(verbs, name=name)

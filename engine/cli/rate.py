@@ -1,0 +1,108 @@
+"""`ballast rate`: the 26 votes on the last closed bar of a file of candles."""
+
+import gzip
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from engine.cli.show import as_json
+from engine.signals.candle_file import candles_of
+from engine.signals.rating import MOVING_AVERAGES, OSCILLATORS, Component, Rated, Rules, Snapshot
+from engine.signals.rating import rate as rated_on
+from engine.signals.rating_batch import at_bar, history
+from engine.values.errors import UserError
+
+VOTES_MIN = 20
+FILE_BYTES_MAX = 200_000_000
+MARKS = {1: "buy", 0: "neutral", -1: "sell", None: "-"}
+SHOWN = {
+    "ichimoku": ("conversion", "base", "span_a26", "span_b26"),
+    "rsi": ("rsi", "rsi1"),
+    "stochastic": ("k", "d"),
+    "cci": ("cci", "cci1"),
+    "adx": ("adx", "adx1", "plus_di", "minus_di"),
+    "awesome": ("ao", "ao1", "ao2"),
+    "momentum": ("momentum", "momentum1"),
+    "macd": ("macd", "signal"),
+    "stochastic_rsi": ("rsi_k", "rsi_d", "ema50"),
+    "williams": ("williams", "williams1"),
+    "bull_bear": ("bull", "bear", "ema50"),
+    "ultimate": ("ultimate",),
+}
+"""The values behind a vote; those of an average are the average itself."""
+
+
+def rate(
+    file: Annotated[Path, typer.Argument(help="Candles: JSON rows or CSV, plain or .gz.")],
+    rules: Annotated[Rules, typer.Option(help="Which rules vote.")] = Rules.R2024,
+    votes_min: Annotated[int, typer.Option(help="Fewer votes are no rating.")] = VOTES_MIN,
+    forming: Annotated[
+        bool, typer.Option("--forming", help="The last row is still forming: rate the one before.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="One object on the last line.")] = False,
+) -> None:
+    """Rate the last closed bar of FILE: technical rating (TradingView methodology)."""
+    candles = candles_of(_text(file), str(file))
+    closed = candles[:-1] if forming else candles
+    if not closed:
+        raise UserError(f"{file}: no closed bar")
+    values = at_bar(history(closed), -1)
+    rated = rated_on(values, rules)
+    is_enough = rated.voted >= votes_min
+    if json:
+        as_json(_answer(rated, values, rules, is_enough=is_enough, bars=len(closed)))
+        return
+    typer.echo(f"{file}: {len(closed)} closed bars, rules of {rules}, close {values['close']:.10g}")
+    for title, group in (("moving averages", MOVING_AVERAGES), ("oscillators", OSCILLATORS)):
+        typer.echo(f"{title}")
+        for component in group[rules]:
+            typer.echo(_line(component, rated, values))
+    typer.echo(_verdict(rated, votes_min, is_enough=is_enough))
+
+
+def _line(component: Component, rated: Rated, values: Snapshot) -> str:
+    names = SHOWN.get(component.name, (component.name,))
+    shown = "  ".join(f"{name} {values[name]:.8g}" for name in names)
+    return f"  {component.name:<16} {MARKS[rated.votes[component.name]]:<8} {shown}"
+
+
+def _verdict(rated: Rated, votes_min: int, *, is_enough: bool) -> str:
+    count = f"{rated.voted} of {len(rated.votes)} voted"
+    if not is_enough:
+        return f"no rating: {count}, {votes_min} are wanted"
+    means = ", ".join(
+        f"{name} {'-' if mean is None else f'{mean:+.6f}'}"
+        for name, mean in (
+            ("moving averages", rated.moving_averages),
+            ("oscillators", rated.oscillators),
+            ("all", rated.all),
+        )
+    )
+    return f"{rated.label or '-'}: {means}; {count}"
+
+
+def _answer(
+    rated: Rated, values: Snapshot, rules: Rules, *, is_enough: bool, bars: int
+) -> dict[str, Any]:
+    known = {name: value for name, value in values.items() if value == value}
+    return {
+        **msgspec.structs.asdict(rated),
+        "label": rated.label if is_enough else None,
+        "voted": rated.voted,
+        "is_rating": is_enough,
+        "rules": rules,
+        "bars": bars,
+        "values": known,
+    }
+
+
+def _text(file: Path) -> str:
+    try:
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
+            return stream.read(FILE_BYTES_MAX).decode()
+    except (OSError, EOFError) as error:
+        raise UserError(f"{file}: cannot be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: byte {error.start} is not UTF-8 text") from error
