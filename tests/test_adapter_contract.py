@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from adapters.ccxt_pro.client_ids import ClientIds
 from adapters.ccxt_pro.gateway import CcxtGateway
 from adapters.ccxt_pro.options import VenueOptions
 from adapters.ccxt_pro.private import ParsedPrivate
 from adapters.ccxt_pro.session import Session
 from adapters.ccxt_pro.venue import Venue, open_venue
+from adapters.common.client_ids import ClientIds
 from adapters.loopback.config import VenueConfig, atoms, btt_usdt
 from adapters.loopback.keys import KeyPair, new_ed25519, new_hmac
 from adapters.loopback.venue import LoopbackVenue

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.ccxt_pro.budget import Cost, Counted, RateBudget, Rule
+from adapters.common.budget import Cost, Counted, RateBudget, Rule
 from engine.values.units import NS_PER_S
 
 MINUTE = 60 * NS_PER_S

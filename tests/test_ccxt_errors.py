@@ -6,8 +6,9 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
-from adapters.ccxt_pro.errors import BACK_OFF_NS, BAN_NS, Answer, Trace, redacted, translate
+from adapters.ccxt_pro.errors import Trace, translate
 from adapters.ccxt_pro.loading import exchange_class
+from adapters.common.refusals import BACK_OFF_NS, BAN_NS, Answer, redacted
 from engine.values.errors import Failure, VenueError
 from engine.values.units import NS_PER_S
 

@@ -15,10 +15,10 @@ from urllib.parse import parse_qsl
 import pytest
 from aiohttp import web
 
-from adapters.ccxt_pro.client_ids import ClientIds
 from adapters.ccxt_pro.gateway import CcxtGateway
 from adapters.ccxt_pro.options import VenueOptions
 from adapters.ccxt_pro.session import Session
+from adapters.common.client_ids import ClientIds
 from engine.values.commands import Amend, Cancel, CancelAll, Place, QueryOrder, Reconcile
 from engine.values.errors import Failure, UserError, VenueError
 from engine.values.events import (

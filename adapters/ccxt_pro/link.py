@@ -1,7 +1,6 @@
 """One websocket client of ccxt's, tapped before ccxt parses anything, and watched for its life.
 
-ccxt opens the connection and reads the socket; each frame comes here first. Half-open connections
-show only by our own pings: one a second, and silence for longer than `SILENCE_NS` is a loss.
+ccxt opens the connection and reads the socket; each frame comes here first.
 """
 
 import asyncio
@@ -10,21 +9,15 @@ from typing import Any, TypeAlias
 
 import aiohttp
 
-from engine.values.events import Alive, Connected, Disconnected, Stream
+from adapters.common.pulse import PING_EVERY_S, LinkLost, Pulse
+from engine.values.events import Stream
 from engine.values.ports import Clock, Inbox
-from engine.values.units import NS_PER_S, Ns
+from engine.values.units import Ns
 
-PING_EVERY_S = 1.0
-LOOK_EVERY_S = 0.2
-SILENCE_NS = 5 * NS_PER_S // 2
 CLOSE_S = 0.2
 
 Tap: TypeAlias = Callable[[Any, Ns], None]
 """Takes aiohttp's message and its moment; must not raise for what a venue sends."""
-
-
-class LinkLost(Exception):
-    """The connection is gone; its text says why. Ends the tasks that lived on it."""
 
 
 class Link:
@@ -32,12 +25,8 @@ class Link:
 
     def __init__(self, client: Any, venue: str, stream: Stream, clock: Clock) -> None:
         self.client = client
-        self.lost = asyncio.Event()
-        self.reason = ""
-        self._venue = venue
-        self._stream = stream
+        self.pulse = Pulse(venue, stream, clock)
         self._clock = clock
-        self._heard_ns = clock.now_ns()
         self._tap: Tap | None = None
         self._inbox: Inbox | None = None
         self._parse = client.handle_message
@@ -56,34 +45,17 @@ class Link:
         await self.client.open(session)
         if not self.client.isConnected:
             self.fail("could not connect")
-        if self.lost.is_set():
-            raise LinkLost(self.reason)
-        self._heard_ns = self._clock.now_ns()
-
-    def connected(self) -> Connected:
-        return Connected(venue=self._venue, stream=self._stream, at_ns=self._clock.now_ns())
+        if self.pulse.lost.is_set():
+            raise LinkLost(self.pulse.reason)
+        self.pulse.heard_ns = self._clock.now_ns()
 
     async def watch(self) -> None:
         """Ping and listen until the connection is lost; then raises LinkLost."""
-        loop = asyncio.get_running_loop()
-        ping_s = loop.time()
-        while not self.lost.is_set():
-            if self._clock.now_ns() - self._heard_ns > SILENCE_NS:
-                self.fail("no pong")
-                break
-            if loop.time() >= ping_s:
-                ping_s = loop.time() + PING_EVERY_S
-                await self._ping()
-            try:
-                await asyncio.wait_for(self.lost.wait(), LOOK_EVERY_S)
-            except TimeoutError:
-                continue
-        raise LinkLost(self.reason)
+        await self.pulse.watch(self._ping)
 
     def fail(self, reason: str) -> None:
         """Count this connection as lost; the first reason stays."""
-        self.reason = self.reason or reason
-        self.lost.set()
+        self.pulse.fail(reason)
 
     async def close(self, exchange: Any) -> None:
         """Take the client away from ccxt, so that the next one starts fresh. Never hangs."""
@@ -93,19 +65,11 @@ class Link:
         for waiting in self.client.futures.values():
             # Nobody may be left to hear of the refusal; asyncio would print it on the floor.
             waiting.add_done_callback(_heard)
-        self.client.reset(ConnectionError(self.reason))
+        self.client.reset(ConnectionError(self.pulse.reason))
         try:
             await asyncio.wait_for(self.client.close(), CLOSE_S)
         except (TimeoutError, aiohttp.ClientError, OSError):
             return
-
-    def disconnected(self) -> Disconnected:
-        return Disconnected(
-            venue=self._venue,
-            stream=self._stream,
-            at_ns=self._clock.now_ns(),
-            reason=self.reason,
-        )
 
     def parse(self, message: Any) -> None:
         """Let ccxt parse a message after all."""
@@ -119,13 +83,13 @@ class Link:
             self.fail(f"could not ping: {type(error).__name__}")
 
     def _handle(self, message: Any) -> None:
-        now_ns = self._heard_ns = self._clock.now_ns()
+        now_ns = self.pulse.heard_ns = self._clock.now_ns()
         if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
             if self._tap is not None:
                 self._tap(message, now_ns)
             return
         if message.type is aiohttp.WSMsgType.PONG and self._inbox is not None:
-            self._inbox.put(Alive(venue=self._venue, stream=self._stream, at_ns=now_ns))
+            self._inbox.put(self.pulse.alive(now_ns))
         self._parse(message)
 
     def _error(self, client: Any, error: Exception) -> None:

@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
-from adapters.ccxt_pro.backoff import Backoff
-from adapters.ccxt_pro.link import Link, LinkLost
+from adapters.ccxt_pro.link import Link
 from adapters.ccxt_pro.session import Session
+from adapters.common.backoff import Backoff
+from adapters.common.pulse import LinkLost
 from engine.values.errors import VenueError
 from engine.values.events import Event, Quarantined, Stream
 from engine.values.ports import Inbox
@@ -49,7 +50,7 @@ class ParsedStream:
 
     async def run(self, inbox: Inbox, watches: list[Watch]) -> None:
         self._inbox = inbox
-        backoff = Backoff(self._session.clock, self._session.connects)
+        backoff = Backoff(self._session.clock, self._session.limits.connects)
         while True:
             await backoff.ready()
             self._broken, self._reason, self._opened = asyncio.Event(), "", asyncio.Queue()
@@ -86,7 +87,7 @@ class ParsedStream:
         assert self._inbox is not None
         if self._stream is Stream.PRIVATE:
             await asyncio.sleep(SETTLE_S)
-        self._inbox.put(link.connected())
+        self._inbox.put(link.pulse.connected())
 
     async def _break(self) -> None:
         await self._broken.wait()
@@ -105,7 +106,7 @@ class ParsedStream:
         for link in links:
             link.fail(self._reason or "stopped")
         if links:
-            inbox.put(links[0].disconnected())
+            inbox.put(links[0].pulse.disconnected())
         for link in links:
             await link.close(self._session.exchange)
         self._forget()

@@ -3,9 +3,9 @@
 from typing import Any
 
 from adapters.ccxt_pro import unified
-from adapters.ccxt_pro.client_ids import ClientIds
 from adapters.ccxt_pro.parsed import CacheTap, ParsedStream, Watch
 from adapters.ccxt_pro.session import Session
+from adapters.common.client_ids import ClientIds
 from engine.values.events import Balances, Event, Stream
 from engine.values.instrument import Instrument
 from engine.values.ports import Inbox

@@ -4,21 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.ccxt_pro import unified
-from adapters.ccxt_pro.budget import Cost
-from adapters.ccxt_pro.client_ids import ClientIds
 from adapters.ccxt_pro.session import Session
+from adapters.common.budget import Cost
+from adapters.common.client_ids import ClientIds
+from adapters.common.failed import amend_failed, cancel_failed, order_failed, query_failed
+from adapters.common.refusals import NO_SUCH_ORDER, unreadable
 from engine.values.commands import Amend, Cancel, CancelAll, Place, QueryOrder
 from engine.values.errors import Failure, Rejected, Unknown, VenueError
-from engine.values.events import (
-    AllCanceled,
-    CancelFailed,
-    Event,
-    OrderAbsent,
-    OrderFailed,
-    OrderReport,
-    OrderState,
-    QueryFailed,
-)
+from engine.values.events import AllCanceled, Event, OrderAbsent, OrderReport, OrderState
 from engine.values.units import NS_PER_MS
 
 PLACE = Cost(weight=1, orders=1)
@@ -26,8 +19,6 @@ AMEND = Cost(weight=1, orders=1)
 CANCEL = Cost(weight=1, is_urgent=True, is_cancel=True)
 QUERY = Cost(weight=4, is_urgent=True)
 
-NO_SUCH_ORDER = ("-2011", "-2013", "OrderNotFound")
-_REPLACE_HALF_DONE = "-2021"
 _UNREADABLE = (ArithmeticError, KeyError, TypeError, ValueError)
 
 
@@ -53,9 +44,10 @@ class Requests:
                 PLACE,
             )
         except VenueError as error:
-            return [self._order_failed(command, error)]
+            return [order_failed(command, error, self._session.clock.now_ns())]
         if not isinstance(order, Mapping) or not order.get("id"):
-            return [self._order_failed(command, Unknown("unreadable answer", code="no id"))]
+            nameless = Unknown("unreadable answer", code="no id")
+            return [order_failed(command, nameless, self._session.clock.now_ns())]
         return [self._acked(command, order)]
 
     async def cancel(self, command: Cancel) -> list[Event]:
@@ -66,7 +58,8 @@ class Requests:
                 lambda: self._exchange.cancel_order("", item.symbol, params), CANCEL
             )
         except VenueError as error:
-            return [self._cancel_failed(command.market, command.client_id, error)]
+            now_ns = self._session.clock.now_ns()
+            return [cancel_failed(command.market, command.client_id, error, now_ns)]
         try:
             return [self._reported(command.market, order, command.client_id)]
         except _UNREADABLE:
@@ -84,7 +77,8 @@ class Requests:
             )
         except VenueError as error:
             if error.code not in NO_SUCH_ORDER:
-                return [self._query_failed(command.market, "", error)]
+                now_ns = self._session.clock.now_ns()
+                return [query_failed(command.market, "", error, now_ns)]
             answer = []
         reports = self._readable(command.market, answer)
         canceled = sum(report.state is OrderState.CANCELED for report in reports)
@@ -101,13 +95,18 @@ class Requests:
             )
             return [self._reported(command.market, order, command.client_id)]
         except VenueError as error:
+            now_ns = self._session.clock.now_ns()
             if error.failure is Failure.REJECTED and error.code in NO_SUCH_ORDER:
-                now_ns = self._session.clock.now_ns()
                 return [OrderAbsent(market=command.market, client_id=command.client_id,
                                     at_ns=now_ns, asked_ns=asked_ns)]  # fmt: skip
-            return [self._query_failed(command.market, command.client_id, error)]
+            return [query_failed(command.market, command.client_id, error, now_ns)]
         except _UNREADABLE as error:
-            return [self._query_failed(command.market, command.client_id, _unreadable(error))]
+            failure = unreadable(error)
+            return [
+                query_failed(
+                    command.market, command.client_id, failure, self._session.clock.now_ns()
+                )
+            ]
 
     async def amend(self, command: Amend) -> list[Event]:
         """Binance's cancelReplace, which stops where the cancel fails; elsewhere refused."""
@@ -115,7 +114,7 @@ class Requests:
         item = self._session.instruments[command.market]
         if not self._session.is_binance:
             refused = Rejected("this venue has no cancel-and-replace", code="amend")
-            return self._both_failed(command, refused, refused)
+            return amend_failed(command, refused, self._session.clock.now_ns())
         request = {
             "symbol": item.venue_symbol,
             "side": place.side.value.upper(),
@@ -133,9 +132,9 @@ class Requests:
             )
             return self._replaced(command, answer)
         except VenueError as error:
-            return self._replace_failed(command, error)
+            return amend_failed(command, error, self._session.clock.now_ns())
         except _UNREADABLE as error:
-            return self._both_failed(command, _unreadable(error), _unreadable(error))
+            return amend_failed(command, unreadable(error), self._session.clock.now_ns())
 
     def _replaced(self, command: Amend, answer: Mapping[str, Any]) -> list[Event]:
         market = self._exchange.market(self._session.instruments[command.market].symbol)
@@ -144,18 +143,6 @@ class Requests:
         return [
             self._reported(command.market, old, command.client_id),
             self._reported(command.market, new, command.replacement.client_id),
-        ]
-
-    def _replace_failed(self, command: Amend, error: VenueError) -> list[Event]:
-        if error.code == _REPLACE_HALF_DONE:
-            # One leg was done and the other was not: queries must say which, and how far (O11).
-            error = Unknown(error.text, code=error.code)
-        return self._both_failed(command, error, error)
-
-    def _both_failed(self, command: Amend, old: VenueError, new: VenueError) -> list[Event]:
-        return [
-            self._cancel_failed(command.market, command.client_id, old),
-            self._order_failed(command.replacement, new),
         ]
 
     def _acked(self, command: Place, order: Mapping[str, Any]) -> OrderReport:
@@ -193,44 +180,3 @@ class Requests:
             except _UNREADABLE:
                 continue
         return reports
-
-    def _order_failed(self, command: Place, error: VenueError) -> OrderFailed:
-        return OrderFailed(
-            market=command.market,
-            client_id=command.client_id,
-            at_ns=self._session.clock.now_ns(),
-            failure=error.failure,
-            code=error.code,
-            text=error.text,
-            retry_after_ns=error.retry_after_ns,
-        )
-
-    def _cancel_failed(self, market: str, client_id: str, error: VenueError) -> CancelFailed:
-        return CancelFailed(
-            market=market,
-            client_id=client_id,
-            at_ns=self._session.clock.now_ns(),
-            failure=error.failure,
-            code=error.code,
-            text=error.text,
-            retry_after_ns=error.retry_after_ns,
-        )
-
-    def _query_failed(self, market: str, client_id: str, error: VenueError) -> QueryFailed:
-        return query_failed(market, client_id, error, self._session.clock.now_ns())
-
-
-def query_failed(market: str, client_id: str, error: VenueError, at_ns: int) -> QueryFailed:
-    return QueryFailed(
-        market=market,
-        client_id=client_id,
-        at_ns=at_ns,
-        failure=error.failure,
-        code=error.code,
-        text=error.text,
-        retry_after_ns=error.retry_after_ns,
-    )
-
-
-def _unreadable(error: Exception) -> Unknown:
-    return Unknown("unreadable answer", code=type(error).__name__)

@@ -13,30 +13,19 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from adapters.ccxt_pro.budget import Cost, Counted, RateBudget, Rule, Window
-from adapters.ccxt_pro.errors import Answer, Trace, translate
+from adapters.ccxt_pro.errors import Trace, translate
 from adapters.ccxt_pro.loading import error_class, exchange_class
-from adapters.ccxt_pro.options import Keys, VenueOptions
-from engine.values.errors import Transient, UserError, VenueError
+from adapters.ccxt_pro.options import VenueOptions
+from adapters.common.budget import Cost
+from adapters.common.keys import Keys
+from adapters.common.limits import FIRST_BUDGET_PER_MINUTE, LimitRow, Limits
+from adapters.common.refusals import Answer
+from engine.values.errors import Rejected, Unknown, UserError
 from engine.values.instrument import Instrument
 from engine.values.ports import Clock
-from engine.values.units import NS_PER_MS, NS_PER_S, Ns
+from engine.values.units import NS_PER_MS, Ns
 
-_UNITS_NS = {
-    "S": NS_PER_S,
-    "M": 60 * NS_PER_S,
-    "H": 3600 * NS_PER_S,
-    "D": 86_400 * NS_PER_S,
-}
-_HEADERS = {
-    "x-mbx-used-weight-": Counted.WEIGHT,
-    "x-mbx-order-count-": Counted.ORDERS,
-}
-_RULE_KINDS = {"REQUEST_WEIGHT": Counted.WEIGHT, "ORDERS": Counted.ORDERS}
-CONNECTS = Rule(counted=Counted.CONNECTS, limit=300, window_ns=300 * NS_PER_S)
 MARKETS = Cost(weight=20, is_urgent=True)
-_FIRST_BUDGET_PER_MINUTE = 3000
-"""Before the venue has told its limits: enough to ask for them and for a few books."""
 
 
 class Session:
@@ -47,9 +36,8 @@ class Session:
         self.exchange = _built(options, keys)
         self.is_binance = str(self.exchange.id).startswith("binance")
         self.instruments: dict[str, Instrument] = {}
-        self.budget = RateBudget([_first_rule(self.exchange, self.is_binance)])
+        self.limits = Limits(clock, _first_budget(self.exchange, self.is_binance))
         self.offset_ns: Ns = 0
-        self.connects = Window(CONNECTS)
         self._traces: ContextVar[Trace] = ContextVar("traces")
         # Whatever ccxt trips over when a venue answers nonsense; nothing of ours runs inside.
         self.caught = (
@@ -67,6 +55,10 @@ class Session:
         self._fetch = self.exchange.fetch
         self.exchange.fetch = self._on_fetch
 
+    @property
+    def venue(self) -> str:
+        return self.options.name
+
     def venue_ns(self) -> Ns:
         """Venue time now, as far as the best measurement tells."""
         return self.clock.now_ns() + self.offset_ns
@@ -77,9 +69,7 @@ class Session:
 
     async def ask_raw(self, call: Callable[[], Awaitable[Any]], cost: Cost) -> tuple[Any, str]:
         """As `ask`, with the text of the answer's body."""
-        wait_ns = self.budget.take(self.clock.now_ns(), cost)
-        if wait_ns:
-            raise Transient("rate budget", code="budget", retry_after_ns=wait_ns)
+        self.limits.take(cost)
         trace = Trace()
         token = self._traces.set(trace)
         try:
@@ -90,8 +80,18 @@ class Session:
         finally:
             self._traces.reset(token)
         # Raised out here so that ccxt's exception, with its signed URL, is not chained to it.
-        self._heed(failure, trace.answer)
+        if trace.answer is not None:
+            self.limits.heed(failure, trace.answer.status)
         raise failure
+
+    async def tell_time(self) -> int:
+        """The venue's clock in ms. Raises VenueError."""
+        if not self.exchange.has.get("fetchTime"):
+            raise Rejected("the venue tells no time", code="fetchTime")
+        venue_ms = await self.ask(self.exchange.fetch_time, Cost(is_urgent=True))
+        if venue_ms is None:
+            raise Unknown("no time in the answer", code="fetchTime")
+        return int(venue_ms)
 
     async def load_markets(self) -> None:
         """Markets with the venue's limits. Raises VenueError.
@@ -112,28 +112,10 @@ class Session:
         if not self.is_binance:
             return
         rows = msgspec.json.decode(body).get("rateLimits", [])
-        rules = [
-            Rule(
-                counted=_RULE_KINDS[row["rateLimitType"]],
-                limit=row["limit"],
-                window_ns=row["intervalNum"] * _UNITS_NS[row["interval"][0]],
-            )
-            for row in rows
-            if row["rateLimitType"] in _RULE_KINDS
-        ]
-        if rules:
-            self.budget.learn(rules)
+        self.limits.learn(msgspec.convert(rows, list[LimitRow]))
 
     async def close(self) -> None:
         await self.exchange.close()
-
-    def _heed(self, failure: VenueError, answer: Answer | None) -> None:
-        until_ns = self.clock.now_ns() + failure.retry_after_ns
-        if answer is not None and answer.status == 418:
-            self.budget.ban(until_ns)
-        elif answer is not None and failure.retry_after_ns and failure.code != "-1015":
-            # The limit of orders (-1015) leaves queries free; all others are about requests.
-            self.budget.hold(until_ns)
 
     async def _on_fetch(self, *request: Any) -> Any:
         trace = self._traces.get(None)
@@ -147,13 +129,7 @@ class Session:
         trace = self._traces.get(None)
         if trace is not None:
             trace.answer = Answer(status=code, headers=headers, body=body)
-        now_ns = self.clock.now_ns()
-        for name, value in headers.items():
-            for prefix, counted in _HEADERS.items():
-                if name.lower().startswith(prefix) and value.isdigit():
-                    window_ns = _interval_ns(name[len(prefix) :])
-                    rule = Rule(counted=counted, limit=0, window_ns=window_ns)
-                    self.budget.observe(now_ns, rule, int(value))
+        self.limits.observe_headers(headers)
         return body
 
 
@@ -200,15 +176,8 @@ def _set_url(urls: dict[str, Any], path: str, url: str, venue: str) -> None:
     urls[last] = url
 
 
-def _first_rule(exchange: Any, is_binance: bool) -> Rule:
+def _first_budget(exchange: Any, is_binance: bool) -> int:
+    """Weight per minute before the venue has told its limits."""
     if is_binance or not exchange.rateLimit:
-        limit = _FIRST_BUDGET_PER_MINUTE
-    else:
-        limit = max(1, int(60_000 / float(exchange.rateLimit)))
-    return Rule(counted=Counted.WEIGHT, limit=limit, window_ns=60 * NS_PER_S)
-
-
-def _interval_ns(name: str) -> Ns:
-    """`1M` and `10S` in the names of Binance's headers."""
-    number, unit = name[:-1], name[-1:].upper()
-    return int(number) * _UNITS_NS.get(unit, 0) if number.isdigit() else 0
+        return FIRST_BUDGET_PER_MINUTE
+    return max(1, int(60_000 / float(exchange.rateLimit)))

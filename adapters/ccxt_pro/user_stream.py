@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from adapters.ccxt_pro.backoff import Backoff
-from adapters.ccxt_pro.client_ids import ClientIds
-from adapters.ccxt_pro.link import Link, LinkLost
+from adapters.ccxt_pro.link import Link
 from adapters.ccxt_pro.session import Session
+from adapters.common.backoff import Backoff
+from adapters.common.client_ids import ClientIds
+from adapters.common.pulse import LinkLost
 from engine.values.errors import VenueError
 from engine.values.events import Event, OrderReport, Quarantined, Stream
 from engine.values.instrument import Instrument
@@ -35,7 +36,7 @@ class UserStream:
         self._codec_for = codec_for
 
     async def run(self, inbox: Inbox) -> None:
-        backoff = Backoff(self._session.clock, self._session.connects)
+        backoff = Backoff(self._session.clock, self._session.limits.connects)
         while True:
             await backoff.ready()
             await self._live(inbox)
@@ -57,7 +58,7 @@ class UserStream:
             pass
         finally:
             link.fail("stopped")
-            inbox.put(link.disconnected())
+            inbox.put(link.pulse.disconnected())
             await link.close(exchange)
 
     async def _log_on(self, link: Link, frames: "_Frames") -> None:
@@ -71,7 +72,7 @@ class UserStream:
             return
         frames.is_logged_on = True
         assert frames.inbox is not None
-        frames.inbox.put(link.connected())
+        frames.inbox.put(link.pulse.connected())
 
     def _learn(self, facts: list[Event]) -> None:
         for fact in facts:

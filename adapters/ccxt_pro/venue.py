@@ -1,14 +1,15 @@
 """Opens a venue through ccxt: the gateway at once, the feed when the instruments are known."""
 
-from adapters.ccxt_pro.client_ids import ClientIds
 from adapters.ccxt_pro.gateway import CcxtGateway, PrivateStream
-from adapters.ccxt_pro.options import Keys, VenueOptions
+from adapters.ccxt_pro.options import VenueOptions
 from adapters.ccxt_pro.private import ParsedPrivate
 from adapters.ccxt_pro.session import Session
 from adapters.ccxt_pro.snapshot_feed import SnapshotFeed
 from adapters.ccxt_pro.user_stream import UserStream
 from adapters.ccxt_pro.verified_feed import VerifiedFeed
 from adapters.codec.binance_user import BinanceUserCodec
+from adapters.common.client_ids import ClientIds
+from adapters.common.keys import Keys
 from engine.values.events import Grade
 from engine.values.instrument import Instrument
 from engine.values.ports import Clock, Feed
@@ -43,7 +44,7 @@ class Venue:
             return VerifiedFeed(self._session, instruments)
         # Its own exchange object: whatever ccxt connects there is public, and knows no key.
         twin = Session(self.options, self._clock, None)
-        twin.budget, twin.connects = self._session.budget, self._session.connects
+        twin.limits = self._session.limits
         return SnapshotFeed(twin, instruments)
 
 

@@ -4,33 +4,27 @@ import asyncio
 from functools import partial
 from typing import Any
 
-import msgspec
-
-from adapters.ccxt_pro.backoff import Backoff
-from adapters.ccxt_pro.budget import Cost
-from adapters.ccxt_pro.link import Link, LinkLost
+from adapters.ccxt_pro.link import Link
 from adapters.ccxt_pro.session import Session
 from adapters.codec.binance import BinanceCodec
+from adapters.common.backoff import Backoff
+from adapters.common.market_streams import (
+    LOOK_EVERY_S,
+    SUBSCRIBED_S_MAX,
+    Heard,
+    hear_reply,
+    snapshot_cost,
+    stream_names,
+    subscribe_request,
+)
+from adapters.common.pulse import LinkLost
 from engine.values.errors import VenueError
 from engine.values.events import Event, Stream
 from engine.values.instrument import Instrument
 from engine.values.ports import Inbox
 from engine.values.units import NS_PER_S, Ns
 
-CHANNELS = ("depth@100ms", "trade", "bookTicker")
 SUBSCRIBE_ID = 1
-SUBSCRIBED_S_MAX = 5.0
-LOOK_EVERY_S = 0.02
-"""How soon after it is due a snapshot is asked for."""
-SNAPSHOT_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
-
-
-class _Reply(msgspec.Struct, frozen=True):
-    """The venue's answer to our SUBSCRIBE, among market messages that have no `id`."""
-
-    id: int | str | None = None
-    error: msgspec.Raw = msgspec.Raw()
-    code: msgspec.Raw = msgspec.Raw()
 
 
 class VerifiedFeed:
@@ -43,7 +37,7 @@ class VerifiedFeed:
         self._is_subscribed = asyncio.Event()
 
     async def run(self, inbox: Inbox) -> None:
-        backoff = Backoff(self._session.clock, self._session.connects)
+        backoff = Backoff(self._session.clock, self._session.limits.connects)
         while True:
             await backoff.ready()
             await self._live(inbox)
@@ -57,7 +51,7 @@ class VerifiedFeed:
         try:
             link.listen(inbox, partial(self._take, link, inbox))
             await link.open(exchange.session)
-            inbox.put(link.connected())
+            inbox.put(link.pulse.connected())
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(link.watch(), name="public link")
                 tasks.create_task(self._subscribe(link), name="subscribe")
@@ -67,7 +61,7 @@ class VerifiedFeed:
         finally:
             link.fail("stopped")
             self._put(inbox, self._codec.disconnected(session.clock.now_ns()))
-            inbox.put(link.disconnected())
+            inbox.put(link.pulse.disconnected())
             await link.close(exchange)
 
     def _take(self, link: Link, inbox: Inbox, message: Any, at_ns: Ns) -> None:
@@ -78,24 +72,16 @@ class VerifiedFeed:
         self._put(inbox, self._codec.decode(raw, at_ns))
 
     def _hear_reply(self, link: Link, raw: bytes) -> None:
-        try:
-            reply = msgspec.json.decode(raw, type=_Reply)
-        except msgspec.DecodeError:
-            return
-        if reply.id != SUBSCRIBE_ID and not bytes(reply.code):
-            return
-        if bytes(reply.error) or bytes(reply.code):
+        heard = hear_reply(raw, SUBSCRIBE_ID)
+        if heard is Heard.REFUSED:
             link.fail("subscription refused")
-        self._is_subscribed.set()
+        if heard is not Heard.NOTHING:
+            self._is_subscribed.set()
 
     async def _subscribe(self, link: Link) -> None:
         """One message for everything; no answer in time counts as a loss."""
-        names = [
-            f"{item.venue_symbol.lower()}@{channel}"
-            for item in self._instruments.values()
-            for channel in CHANNELS
-        ]
-        request = {"method": "SUBSCRIBE", "params": names, "id": SUBSCRIBE_ID}
+        names = stream_names(self._instruments.values())
+        request = subscribe_request(names, SUBSCRIBE_ID)
         try:
             async with asyncio.timeout(SUBSCRIBED_S_MAX):
                 await link.client.send(request)
@@ -117,7 +103,7 @@ class VerifiedFeed:
         self._codec.snapshot_asked(market, session.clock.now_ns())
         try:
             _, body = await session.ask_raw(
-                lambda: session.exchange.public_get_depth(request), Cost(weight=_weight(limit))
+                lambda: session.exchange.public_get_depth(request), snapshot_cost(limit)
             )
         except VenueError as error:
             # The codec will find it due again, later each time; a rate limit asks for more.
@@ -134,7 +120,3 @@ class VerifiedFeed:
     def _put(inbox: Inbox, facts: list[Event]) -> None:
         for fact in facts:
             inbox.put(fact)
-
-
-def _weight(limit: int) -> int:
-    return next(weight for most, weight in SNAPSHOT_WEIGHTS if limit <= most)

@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from adapters.ccxt_pro.budget import Window
+from adapters.common.budget import Window
 from engine.values.ports import Clock
 from engine.values.units import NS_PER_S
 

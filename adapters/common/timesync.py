@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import deque
+from typing import Protocol
 
-from adapters.ccxt_pro.budget import Cost
-from adapters.ccxt_pro.session import Session
-from engine.values.errors import Rejected, Transient, Unknown, VenueError
+from engine.values.errors import Transient, Unknown, VenueError
 from engine.values.events import ClockOffset
-from engine.values.ports import Inbox
+from engine.values.ports import Clock, Inbox
 from engine.values.units import NS_PER_MS, NS_PER_S, Ns
 
 EVERY_S = 30.0
@@ -15,6 +14,22 @@ SAMPLES = 8
 """Old samples must go in the end, or a drift would never show."""
 _HALF_STEP_NS = NS_PER_MS // 2
 """Venues cut their time to whole milliseconds: on average it is half of one later."""
+
+
+class Session(Protocol):
+    """Whoever signs requests: asks the venue for the time and keeps what it is ahead of us."""
+
+    offset_ns: Ns
+
+    @property
+    def venue(self) -> str: ...
+
+    @property
+    def clock(self) -> Clock: ...
+
+    async def tell_time(self) -> int:
+        """The venue's clock in ms. Raises VenueError."""
+        ...
 
 
 class TimeSync:
@@ -40,19 +55,15 @@ class TimeSync:
     async def measure(self) -> ClockOffset:
         """One more sample; sets the session's offset. Raises VenueError."""
         session = self._session
-        if not session.exchange.has.get("fetchTime"):
-            raise Rejected("the venue tells no time", code="fetchTime")
         asked_ns = session.clock.now_ns()
-        venue_ms = await session.ask(session.exchange.fetch_time, Cost(is_urgent=True))
+        venue_ms = await session.tell_time()
         at_ns = session.clock.now_ns()
-        if venue_ms is None:
-            raise Unknown("no time in the answer", code="fetchTime")
         middle_ns = (asked_ns + at_ns) // 2
-        offset_ns = int(venue_ms) * NS_PER_MS + _HALF_STEP_NS - middle_ns
+        offset_ns = venue_ms * NS_PER_MS + _HALF_STEP_NS - middle_ns
         self._samples.append((at_ns - asked_ns, offset_ns))
         round_trip_ns, session.offset_ns = min(self._samples)
         return ClockOffset(
-            venue=session.options.name,
+            venue=session.venue,
             at_ns=at_ns,
             offset_ns=session.offset_ns,
             round_trip_ns=round_trip_ns,
