@@ -35,6 +35,8 @@ HANG_S = 1.0
 WARM_UP_S = 2.0
 STEP_NS_MIN = 10 * NS_PER_MS
 """Smaller moves of the wall clock are drift and slewing."""
+LAG_NS_TOLD = 20 * NS_PER_MS
+"""The engine hears of a loop or a queue that is later than this, and judges it."""
 
 
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,10 @@ class Live:
         done = self._told[id(event)] = asyncio.get_running_loop().create_future()
         self.inbox.put(event)
         await done
+
+    async def durable(self) -> None:
+        """Return when what has been processed so far would survive `kill -9`."""
+        await self._journal.commit()
 
     def _on_signal(self, name: str) -> None:
         """The first asks for the orderly end, the second leaves at once."""
@@ -196,7 +202,7 @@ class Live:
         """A timer that waited shows how late we are: nothing is quoted on a past (law 6)."""
         now_ns = self.clock.now_ns()
         waited_ns = now_ns - timer.at_ns
-        if waited_ns > self._params.timer_ms * NS_PER_MS:
+        if waited_ns > LAG_NS_TOLD:
             self._process(LoopLag(at_ns=now_ns, lag_ns=waited_ns))
 
     def _tell(self, alert: Alert) -> None:
@@ -218,7 +224,7 @@ class Live:
             await asyncio.sleep(max(0, due_ns - self.clock.now_ns()) / NS_PER_S)
             now_ns = self.clock.now_ns()
             self.inbox.put(Timer(at_ns=now_ns))
-            if now_ns - due_ns > period_ns:
+            if now_ns - due_ns > LAG_NS_TOLD:
                 self.inbox.put(LoopLag(at_ns=now_ns, lag_ns=now_ns - due_ns))
             step_ns = self.clock.step_ns()
             if abs(step_ns) > STEP_NS_MIN:

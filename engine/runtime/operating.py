@@ -69,6 +69,7 @@ class Operating:
             raise UserError(f"{verb} needs a reason")
         for market in self._named(args):
             await self._live.tell(_word(verb, market, args, now_ns))
+        await self._live.durable()
         return {"markets": [self._why(market) for market in self._named(args)]}
 
     async def _stop(self, who: str) -> dict[str, Any]:

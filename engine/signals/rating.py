@@ -23,8 +23,19 @@ EPS = 1e-9
 EPS_PRICE = 100.0
 """The price at which EPS is meant: a token of 0.0000006 needs a finer one, in proportion."""
 UNITLESS = frozenset(
-    ("rsi", "k", "d", "cci", "adx", "plus_di", "minus_di")
-    + ("rsi_k", "rsi_d", "williams", "ultimate")
+    {
+        "rsi",
+        "k",
+        "d",
+        "cci",
+        "adx",
+        "plus_di",
+        "minus_di",
+        "rsi_k",
+        "rsi_d",
+        "williams",
+        "ultimate",
+    }
 )
 PERIODS = (10, 20, 30, 50, 100, 200)
 LABEL_EDGES = (-0.5, -0.1, 0.1, 0.5)
