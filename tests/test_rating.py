@@ -15,9 +15,10 @@ from engine.cli.main import app
 from engine.signals import indicators as ind
 from engine.signals.candle_file import candles_of
 from engine.signals.candles import Candle, columns_of
-from engine.signals.rating import Rules, label_of, rate
+from engine.signals.rating import label_of, rate
 from engine.signals.rating_batch import at_bar, history, rate_last
 from engine.signals.rating_stream import RatingStream
+from engine.signals.votes import Rules
 from engine.values.errors import UserError
 from engine.values.events import RatingLabel
 from tests.market_data import recorded

@@ -9,9 +9,10 @@ import typer
 
 from engine.cli.show import as_json
 from engine.signals.candle_file import candles_of
-from engine.signals.rating import MOVING_AVERAGES, OSCILLATORS, Component, Rated, Rules, Snapshot
+from engine.signals.rating import Rated
 from engine.signals.rating import rate as rated_on
 from engine.signals.rating_batch import at_bar, history
+from engine.signals.votes import MOVING_AVERAGES, OSCILLATORS, Component, Rules, Snapshot
 from engine.values.errors import UserError
 
 VOTES_MIN = 20

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from engine.signals import indicators as ind
 from engine.signals.candles import Candle, Column, columns_of
-from engine.signals.rating import PERIODS, Rated, Rules, Snapshot, rate
+from engine.signals.rating import Rated, rate
+from engine.signals.votes import PERIODS, Rules, Snapshot
 
 CLOUD_BARS = 26
 """The spans are read so many bars back: the cloud drawn under the present bar."""

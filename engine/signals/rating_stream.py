@@ -5,8 +5,9 @@ from collections import deque
 
 from engine.signals import streams as st
 from engine.signals.candles import Candle
-from engine.signals.rating import PERIODS, Rated, Rules, Snapshot, rate
+from engine.signals.rating import Rated, rate
 from engine.signals.rating_batch import CLOUD_BARS
+from engine.signals.votes import PERIODS, Rules, Snapshot
 
 EARLIER = (
     "close", "rsi", "k", "d", "cci", "adx", "plus_di", "minus_di", "ao", "momentum",
