@@ -35,7 +35,7 @@ SIZE = 30_000_000
 MIDDLE = 100
 """The touch is 100 against 101: coarse ticks, as in the markets that the engine is made for."""
 
-WARM_UP_TICKS = 60
+WARM_UP_TICKS = 40
 """Timers of 50 ms until the volatility is known and every market quotes."""
 
 
@@ -50,8 +50,10 @@ def instruments(how_many: int) -> list[Instrument]:
 
 
 def engine_of(how_many: int) -> Engine:
-    """An engine with the ladder strategy and the demo's risk rows in every market."""
-    setups = [builders.setup(instrument=each) for each in instruments(how_many)]
+    """The ladder and the demo's risk rows in every market; ready to quote within a second."""
+    rows = [msgspec.structs.replace(row, cool_down_s=0.0) for row in builders.rows()]
+    traded = instruments(how_many)
+    setups = [builders.setup(risk=rows, warm_up_s=0.3, instrument=each) for each in traded]
     return builders.engine(setups, timer_ms=50, reconcile_s=1e6)
 
 
@@ -68,7 +70,7 @@ class ObligingVenue:
         self.name = traded[0].venue
         self.open: dict[str, dict[str, OrderReport]] = {each.market: {} for each in traded}
         self._instruments = {each.market: each for each in traded}
-        base = builders.TARGET * builders_atoms(traded[0])
+        base = traded[0].base_atoms(builders.TARGET)
         self._atoms = {each.base: base for each in traded} | {traded[0].quote: 10**15}
         self._numbers = count(1)
 
@@ -152,11 +154,6 @@ class ObligingVenue:
                 for asset in (instrument.base, instrument.quote)
             ],
         )
-
-
-def builders_atoms(instrument: Instrument) -> int:
-    """Atoms of one lot of the base asset."""
-    return instrument.base_atoms(1)
 
 
 class Stage:
