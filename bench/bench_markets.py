@@ -23,6 +23,8 @@ COUNTS = (1, 10, 50, 200)
 BLOCK = 400
 ROUNDS, ROUNDS_QUICK = 60, 5
 COST_MAX, MEMORY_MB_MAX = 1.3, 2.0
+DEEP = 2_000
+"""Levels of each book while memory is measured: as many as Binance's snapshot has on both sides."""
 CHANGED = 10
 """Levels that one delta changes, of both sides together: what Binance sends for a busy market."""
 
@@ -109,7 +111,7 @@ def resident_kb() -> int:
 
 
 def memory_kb(how_many: int) -> int:
-    """What `how_many` markets take in a process of their own, after some hundred facts each."""
+    """What `how_many` markets take in a process of their own, with deep books, after a hundred facts each."""
     command = [sys.executable, "-m", "bench.bench_markets", "--memory", str(how_many)]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True)
     return int(done.stdout)
@@ -118,6 +120,9 @@ def memory_kb(how_many: int) -> int:
 def print_memory(how_many: int) -> None:
     begun = resident_kb()
     spans = Spans(how_many)
+    stage = spans.stage
+    for market in stage.markets:
+        stage.feed(stage.delta(market, [], [(MIDDLE + n, SIZE) for n in range(1, DEEP)]))
     for _ in range(how_many):
         spans.block(100)
     spans.forget()
