@@ -166,7 +166,8 @@ class LiveWorld:
             await self.rate(label)
             with suppress(TimeoutError):
                 async with asyncio.timeout(0.5):
-                    return await self.until(is_so, what)
+                    await self.until(is_so, what)
+                    break
 
     # --- waiting --------------------------------------------------------------------------------
 

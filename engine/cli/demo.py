@@ -15,7 +15,7 @@ from rich.live import Live as Screen
 from engine.cli.assemble import quiet_logging, running
 from engine.cli.audit import Account, Audit, audit
 from engine.cli.demo_venue import DemoVenue, open_venue
-from engine.cli.run import BROKEN, LEFT_OPEN
+from engine.cli.run import BROKEN, LEFT_AT_ONCE, LEFT_OPEN
 from engine.cli.show import as_json
 from engine.cli.tables import status_view
 from engine.runtime.config import Config, load_config, with_urls
@@ -23,6 +23,7 @@ from engine.runtime.journal_reader import read, verify
 from engine.runtime.live import Ending, Live
 from engine.runtime.operating import Operating
 from engine.runtime.redaction import Redactor
+from engine.values.errors import UserError
 
 VENUE_NAME = "loopback"
 SHOW_EVERY_S = 0.5
@@ -81,9 +82,14 @@ def demo(
     venue = open_venue(loaded.data_path, "btt-thin", seed)
     try:
         summary = uvloop.run(_run(_aimed(loaded, venue), str(config), venue, show))
-    except BaseExceptionGroup as group:
-        sys.stderr.write(show.redactor.traceback(group))
+    except UserError:
+        raise
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 the last line: no secret leaves
+        sys.stderr.write(show.redactor.traceback(error))
         raise typer.Exit(BROKEN) from None
+    except asyncio.CancelledError:
+        typer.echo(LEFT_AT_ONCE, err=True)
+        raise typer.Exit(LEFT_OPEN) from None
     finally:
         venue.stop()
     if json:

@@ -13,10 +13,12 @@ from engine.cli.show import as_json
 from engine.runtime.config import Config, load_config, require_consent
 from engine.runtime.live import Ending, Live
 from engine.runtime.redaction import Redactor
+from engine.values.errors import UserError
 from engine.values.records import Alert
 
 LEFT_OPEN = 1
 BROKEN = 70
+LEFT_AT_ONCE = "left at once, as asked twice; orders may be open at the venue: look there"
 
 
 def run(
@@ -33,9 +35,14 @@ def run(
     quiet_logging(redactor)
     try:
         ending = uvloop.run(_run(loaded, str(config), redactor))
-    except BaseExceptionGroup as group:
-        sys.stderr.write(redactor.traceback(group))
+    except UserError:
+        raise
+    except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 the last line: no secret leaves
+        sys.stderr.write(redactor.traceback(error))
         raise typer.Exit(BROKEN) from None
+    except asyncio.CancelledError:
+        typer.echo(LEFT_AT_ONCE, err=True)
+        raise typer.Exit(LEFT_OPEN) from None
     if json:
         as_json({"open_orders": ending.open_orders, "reason": ending.reason})
     else:

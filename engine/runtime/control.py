@@ -23,6 +23,8 @@ CONNECTIONS_MAX = 16
 REQUEST_S_MAX = 5.0
 """A client that has not sent its whole line by then is dropped: it holds a place."""
 HANDLE_S_MAX = 60.0
+LAST_ANSWERS_S = 0.5
+"""How long the end waits for answers that are on their way, that of `stop` above all."""
 PATH_BYTES_MAX = 107
 """The kernel's bound on the name of a unix socket."""
 ROOT_UID = 0
@@ -105,6 +107,8 @@ class ControlServer:
         if self._server is not None:
             self._server.close()
             self.path.unlink(missing_ok=True)
+            if self._clients:
+                await asyncio.wait(self._clients, timeout=LAST_ANSWERS_S)
             for client in self._clients:
                 client.cancel()
             await asyncio.gather(*self._clients, return_exceptions=True)
