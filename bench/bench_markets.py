@@ -111,7 +111,7 @@ def resident_kb() -> int:
 
 
 def memory_kb(how_many: int) -> int:
-    """What `how_many` markets take in a process of their own, with deep books, after a hundred facts each."""
+    """What `how_many` markets with deep books take in a process of their own."""
     command = [sys.executable, "-m", "bench.bench_markets", "--memory", str(how_many)]
     done = subprocess.run(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, text=True)
     return int(done.stdout)
