@@ -11,11 +11,12 @@ from engine.values.events import (
     Connected,
     Disconnected,
     Fill,
+    Halt,
     Resume,
     Stream,
     VenueState,
 )
-from engine.values.records import Adjusted, Difference
+from engine.values.records import Adjusted, Difference, OrderIntent, StateChanged
 from engine.values.units import NS_PER_MS, NS_PER_S
 from tests.sim.calm import places, pulls, quoting, since, until
 from tests.sim.venue import MARKET
@@ -159,3 +160,16 @@ def test_nothing_is_asked_for_while_the_private_link_is_down():
     world.run(2.9)
     assert not since(world, began, Reconcile)
     assert not places(world, began)
+
+
+def test_I20_the_journal_says_that_we_may_quote_before_it_says_what():
+    world = quoting()
+    world.deliver(Halt(market=MARKET, at_ns=world.now, who="alice", reason="lunch"))
+    world.run(2)
+    world.deliver(Resume(market=MARKET, at_ns=world.now, who="alice", reason="back"))
+    asked = len(world.records)
+    until(world, MarketState.QUOTING)
+    kinds = [type(record) for record in world.records[asked:]]
+    moves = [r for r in world.records[asked:] if isinstance(r, StateChanged)]
+    assert moves[0].before == MarketState.RECONCILING
+    assert kinds.index(StateChanged) < kinds.index(OrderIntent)

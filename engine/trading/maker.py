@@ -134,6 +134,7 @@ class Maker:
         if not self.standing.may_quote:
             self.pull(now_ns, step)
             return
+        self._note_state(now_ns, step)  # that we may quote is journaled before what we quote (I20)
         approved = self.quoter.gate.approve(wish, reading)
         if self.quoter.gate.nonsense_count >= NONSENSE_MAX:
             self.standing.halt(f"strategy: {approved.refused[0]}")
