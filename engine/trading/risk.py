@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.trading.risk_checks import Number, Scene, adding_sides, scene_of, span_of
+from engine.trading.risk_checks import Number, Scene, Span, adding_sides, scene_of, span_of
 from engine.trading.risk_cut import (
     Cuts,
     Leave,
@@ -14,9 +14,9 @@ from engine.trading.risk_cut import (
     all_refused,
     caps_of,
     cut,
-    order_ranks,
     room_of,
     takes,
+    with_those_too_many,
 )
 from engine.trading.risk_rows import MANDATORY, Action, Check, Reading, RiskRow, rows_problem
 from engine.trading.risk_sanity import crossed_ticks, nonsense
@@ -40,6 +40,7 @@ __all__ = [
 ]
 
 UNREPORTED_MAX = 1000
+SIDES = (Side.BUY, Side.SELL)
 _STOPS = list(Action).index(Action.PULL_MARKET)
 _SIDE_ACTIONS = (Action.PULL_SIDE, Action.HEDGE)
 _RANK = {action: rank for rank, action in enumerate(Action)}
@@ -151,10 +152,11 @@ class Gate:
         if problem:
             self.nonsense_count += 1
             return self._nothing(problem, (problem,))
-        offences = {side: self._offences(side, wish.side(side), scene) for side in Side}
+        spans = {side: span_of(wish.side(side)) for side in SIDES}
+        offences = {side: self._offences(side, wish, spans[side], scene) for side in SIDES}
         if stop := self._stop_reason():
             return self._nothing(stop, all_refused(wish, stop))
-        return self._allow(wish, offences, scene)
+        return self._allow(wish, offences, spans, scene)
 
     # --- how ------------------------------------------------------------------------------------
 
@@ -188,25 +190,22 @@ class Gate:
                 self._judge(watch, ticks, tuple(Side), scene)
         return f"the wish crosses itself by {ticks} ticks"
 
-    def _offences(self, side: Side, levels: tuple[Level, ...], scene: Scene) -> list[str]:
+    def _offences(self, side: Side, wish: Ladder, span: Span | None, scene: Scene) -> list[str]:
         """Why each quote of a side may not stand, "" where it may: usually all may."""
-        if not levels or self._is_calm(side, levels, scene):
+        levels = wish.side(side)
+        if span is None or self._is_calm(side, span, scene):
             return [""] * len(levels)
         return [self._offence(side, level, scene) for level in levels]
 
-    def _is_calm(self, side: Side, levels: tuple[Level, ...], scene: Scene) -> bool:
+    def _is_calm(self, side: Side, span: Span, scene: Scene) -> bool:
         """Whether surely no quote of this side breaks a row, judged by the side's extremes."""
-        span = span_of(levels)
-        if takes(side, span.tick_best, scene.reading):
-            return False
-        for watch in self._of_quotes:
-            if watch.is_breach(watch.quoted(side, span, scene), Grade.VERIFIED):
-                return False
-        return True
+        is_passive = not takes(side, span.tick_best, scene.reading)
+        return is_passive and all(watch.clears(side, span, scene) for watch in self._of_quotes)
 
     def _offence(self, side: Side, level: Level, scene: Scene) -> str:
         """Why this quote may not stand, "" if it may; rows that do more than refuse trip."""
         span = span_of((level,))
+        assert span is not None
         why = takes(side, level.tick, scene.reading)
         for watch in self._of_quotes:
             value = watch.quoted(side, span, scene)
@@ -237,17 +236,19 @@ class Gate:
                 room_lots, room_by = gap_lots, f"reduce only, {watch.reason}"
         return Leave(barred="", room_lots=room_lots, room_by=room_by)
 
-    def _allow(self, wish: Ladder, offences: dict[Side, list[str]], scene: Scene) -> Approved:
+    def _allow(
+        self,
+        wish: Ladder,
+        offences: dict[Side, list[str]],
+        spans: dict[Side, Span | None],
+        scene: Scene,
+    ) -> Approved:
         caps = self._caps[scene.reading.grade]
-        if len(wish.bids) + len(wish.asks) > caps.orders_max:
-            ranks = order_ranks(len(wish.bids), len(wish.asks))
-            offences = {
-                side: _ranked(offences[side], ranks[side], caps.orders_max) for side in Side
-            }
-        leaves = {side: self._leave(side, scene) for side in Side}
+        whys = with_those_too_many(offences, caps.orders_max)
+        leaves = {side: self._leave(side, scene) for side in SIDES}
         kept: dict[Side, tuple[Level, ...]] = {}
         refused: dict[Side, list[str]] = {}
-        for side in Side:
+        for side in SIDES:
             cuts = Cuts(
                 side=side,
                 leave=leaves[side],
@@ -255,7 +256,7 @@ class Gate:
                 size_lots_max=caps.size_lots_max,
                 value_atoms_max=caps.value_atoms_max,
             )
-            kept[side], refused[side] = cut(wish.side(side), offences[side], cuts)
+            kept[side], refused[side] = cut(wish.side(side), whys[side], spans[side], cuts)
         return Approved(
             market=self._instrument.market,
             ladder=Ladder(
@@ -288,11 +289,3 @@ class Gate:
             return 0
         rates = self._of[Check.MESSAGE_RATE]
         return max(0, min(math.floor(w.row.threshold) - sum(w.counts(now_ns)) for w in rates))
-
-
-def _ranked(whys: list[str], ranks: list[int], orders_max: int) -> list[str]:
-    """Those that came too late for the number of orders have a reason, too."""
-    late = "open orders: more than may be live"
-    return [
-        why or (late if rank >= orders_max else "") for why, rank in zip(whys, ranks, strict=True)
-    ]

@@ -52,8 +52,10 @@ def scene_of(reading: Reading, instrument: Instrument, bands: Bands) -> Scene:
     return Scene(reading=reading, instrument=instrument, bands=bands, unit_atoms=unit_atoms)
 
 
-def span_of(levels: Sequence[Level]) -> Span:
-    """Of levels that are sorted best first; at least one."""
+def span_of(levels: Sequence[Level]) -> Span | None:
+    """Of levels that are sorted best first; None where there are none."""
+    if not levels:
+        return None
     lots = [level.lots for level in levels]
     return Span(
         tick_best=levels[0].tick,

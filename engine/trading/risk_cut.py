@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from engine.trading.risk_checks import Scene, Span, span_of
+from engine.trading.risk_checks import Scene, Span
 from engine.trading.risk_rows import Check, Reading
 from engine.trading.risk_watch import Watch
 from engine.treasury.bands import Bands
@@ -88,7 +88,24 @@ def takes(side: Side, tick: Tick, reading: Reading) -> str:
     return ""
 
 
-def order_ranks(bid_count: int, ask_count: int) -> dict[Side, list[int]]:
+def with_those_too_many(
+    whys: dict[Side, list[str]], orders_max: int
+) -> Mapping[Side, Sequence[str]]:
+    """Beyond so many orders each has a reason, too: the best of both sides come first."""
+    bid_count, ask_count = len(whys[Side.BUY]), len(whys[Side.SELL])
+    if bid_count + ask_count <= orders_max:
+        return whys
+    ranks = _order_ranks(bid_count, ask_count)
+    return {
+        side: [
+            why or ("open orders: more than may be live" if rank >= orders_max else "")
+            for why, rank in zip(whys[side], ranks[side], strict=True)
+        ]
+        for side in whys
+    }
+
+
+def _order_ranks(bid_count: int, ask_count: int) -> dict[Side, list[int]]:
     """Which orders come first when there are too many: the best of both sides, then the next."""
     both = min(bid_count, ask_count)
     bids = [2 * i if i < both else both + i for i in range(bid_count)]
@@ -113,15 +130,15 @@ def _stands_whole(span: Span, cuts: Cuts) -> bool:
 
 
 def cut(
-    levels: Sequence[Level], whys: Sequence[str], cuts: Cuts
+    levels: tuple[Level, ...], whys: Sequence[str], span: Span | None, cuts: Cuts
 ) -> tuple[tuple[Level, ...], list[str]]:
     """The levels that may stand, shrunk to fit, and a reason for each that may not.
 
     Room is dealt out best level first, and a level that is refused still uses up its share: so no
     refusal near the market ever makes a quote further out larger.
     """
-    if levels and not any(whys) and _stands_whole(span_of(levels), cuts):
-        return tuple(levels), []
+    if span is not None and not any(whys) and _stands_whole(span, cuts):
+        return levels, []
     kept: list[Level] = []
     refused: list[str] = []
     left_lots = cuts.leave.room_lots

@@ -25,7 +25,7 @@ def nonsense(wish: object, instrument: Instrument) -> str:
     """What makes `wish` no wish for this market, "" for nothing. Raises nothing."""
     if type(wish) is not Ladder:
         return f"the wish is a {type(wish).__name__}, no Ladder"
-    for side in Side:
+    for side in (Side.BUY, Side.SELL):
         if problem := _side_problem(side, wish.side(side), wish.absent(side), instrument):
             return problem
     return ""
@@ -76,19 +76,16 @@ def _level_problem(level: object, limits: _Limits) -> str:
 def _reason_problem(reason: object) -> str:
     if type(reason) is not Reason:
         return f"a {type(reason).__name__} is no Reason"
-    numbers = (reason.reference, reason.skew, reason.width, reason.rounding)
-    if not (_are_floats(*numbers) or all(_is_number(number) for number in numbers)):
+    a, b, c, d = reason.reference, reason.skew, reason.width, reason.rounding
+    are_floats = type(a) is float and type(b) is float and type(c) is float and type(d) is float
+    # An infinity and a NaN stay in every sum; a sum that overflows is looked at one by one.
+    is_finite = are_floats and math.isfinite(a + b + c + d)
+    if not is_finite and not all(_is_number(number) for number in (a, b, c, d)):
         return "a number of its reason is not finite"
-    if not (_is_text(reason.stance) and _is_text(reason.clamp)):
-        return "its reason is no short text"
-    return ""
-
-
-def _are_floats(a: object, b: object, c: object, d: object) -> bool:
-    """Surely four finite floats: an infinity and a NaN stay in every sum."""
-    if type(a) is float and type(b) is float and type(c) is float and type(d) is float:
-        return math.isfinite(a + b + c + d)
-    return False
+    stance, clamp = reason.stance, reason.clamp
+    if type(stance) is str and type(clamp) is str and len(stance) + len(clamp) <= TEXT_MAX:
+        return ""
+    return "" if _is_text(stance) and _is_text(clamp) else "its reason is no short text"
 
 
 def _is_number(value: object) -> bool:

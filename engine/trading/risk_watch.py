@@ -146,8 +146,13 @@ class Watch:
             sold.popleft()
         return len(bought), len(sold)
 
+    def clears(self, side: Side, span: Span, at: Scene) -> bool:
+        """Whether surely no quote of this span has more than the row allows."""
+        value = self.of_quotes(side, span, at, self.row) if self.of_quotes else 0
+        return value is not None and self._full.calm_low <= value <= self._full.calm_high
+
     def quoted(self, side: Side, span: Span, at: Scene) -> Number | None:
-        """The most that quotes of this span have of what the row limits; None while not known."""
+        """The most that quotes of this span have of what the row limits; None if unknown."""
         return finite(self.of_quotes(side, span, at, self.row)) if self.of_quotes else 0
 
     def is_breach(self, value: Number | None, grade: Grade) -> bool:
