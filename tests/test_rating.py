@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from engine.cli.main import app
+from engine.cli.main import app_of
 from engine.signals import indicators as ind
 from engine.signals.candle_file import candles_of
 from engine.signals.candles import Candle, columns_of
@@ -218,7 +218,7 @@ def rows_of(candles):
 
 def test_the_verb_answers_in_json_with_every_vote(tmp_path):
     file = written(tmp_path, rows_of(waves()[:640]))
-    result = CliRunner().invoke(app, ["rate", file, "--json"])
+    result = CliRunner().invoke(app_of(["rate"]), ["rate", file, "--json"])
     answer = json.loads(result.stdout.splitlines()[-1])
     assert (answer["moving_averages"], answer["oscillators"]) == pytest.approx((0.8, 0.0))
     assert (answer["all"], answer["label"], len(answer["votes"])) == (0.4, "buy", 26)
@@ -226,7 +226,7 @@ def test_the_verb_answers_in_json_with_every_vote(tmp_path):
 
 def test_too_few_votes_are_no_rating(tmp_path):
     file = written(tmp_path, rows_of(waves()[:30]))
-    answer = json.loads(CliRunner().invoke(app, ["rate", file, "--json"]).stdout)
+    answer = json.loads(CliRunner().invoke(app_of(["rate"]), ["rate", file, "--json"]).stdout)
     assert answer["label"] is None
     assert not answer["is_rating"]
 
@@ -234,7 +234,9 @@ def test_too_few_votes_are_no_rating(tmp_path):
 def test_a_forming_bar_is_left_out_when_told(tmp_path):
     candles = waves()[:641]
     file = written(tmp_path, rows_of(candles))
-    answer = json.loads(CliRunner().invoke(app, ["rate", file, "--forming", "--json"]).stdout)
+    answer = json.loads(
+        CliRunner().invoke(app_of(["rate"]), ["rate", file, "--forming", "--json"]).stdout
+    )
     assert answer["bars"] == 640
 
 

@@ -6,38 +6,66 @@ of the user's, 3 no engine is running, 70 our own fault. Every verb has `--json`
 
 import os
 import sys
+from collections.abc import Iterable
+from importlib import import_module
 
 import typer
 
-from engine.cli.capture import app as capture_app
-from engine.cli.check import check
-from engine.cli.demo import demo
-from engine.cli.doctor import doctor
-from engine.cli.journal import app as journal_app
-from engine.cli.operate import halt, rating_app, resume, status, stop, why
-from engine.cli.rate import rate
-from engine.cli.run import run
-from engine.cli.venue import venue
 from engine.values.errors import UserError
 
-app = typer.Typer(
-    name="ballast",
-    help="A market-making engine for thin tokens whose quotes answer to a treasury.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-for verb in (demo, run, status, why, halt, resume, stop, check, doctor, venue, rate):
-    app.command(verb.__name__)(verb)
-for name, verbs in (("rating", rating_app), ("journal", journal_app), ("capture", capture_app)):
-    app.add_typer(verbs, name=name)
+VERBS = {
+    "demo": "demo",
+    "run": "run",
+    "status": "operate",
+    "why": "operate",
+    "halt": "operate",
+    "resume": "operate",
+    "stop": "operate",
+    "check": "check",
+    "doctor": "doctor",
+    "venue": "venue",
+    "rate": "rate",
+    "bench": "bench",
+}
+"""Each verb and the file beside this one that holds it, as a function of the same name."""
+GROUPS = {"rating": "operate:rating_app", "journal": "journal:app", "capture": "capture:app"}
+"""Verbs with verbs of their own, and the Typer that holds those."""
+
+
+def app_of(names: Iterable[str]) -> typer.Typer:
+    """The command line with these verbs alone; only their files are imported.
+
+    A start to the first order counts in milliseconds: `run` must not pay for what `demo` needs.
+    """
+    app = typer.Typer(
+        name="ballast",
+        help="A market-making engine for thin tokens whose quotes answer to a treasury.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_whole)
+    for name in names:
+        file, _, attribute = GROUPS.get(name, f"{VERBS.get(name)}:{name}").partition(":")
+        found = getattr(import_module(f"engine.cli.{file}"), attribute)
+        if name in GROUPS:
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def _whole() -> None:
+    """A market-making engine for thin tokens whose quotes answer to a treasury."""
 
 
 def main() -> None:
     """Run one verb. A user's mistake is one line on standard error, never a traceback."""
+    everything = [*VERBS, *GROUPS]
+    wanted = [name for name in sys.argv[1:2] if name in everything]
     try:
-        app()
+        app_of(wanted or everything)()
     except UserError as error:
         sys.stderr.write(f"ballast: {error}\n")
         sys.exit(error.exit_code)
