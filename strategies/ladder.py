@@ -17,7 +17,7 @@ from engine.trading.strategy import (
     View,
     Wake,
     Zone,
-    quote_level,
+    passive_tick,
     without_repeats,
 )
 
@@ -121,33 +121,37 @@ class LadderStrategy:
         absent = _absent(side, view)
         if absent:
             return (), absent
-        params = self.params
+        params, own, sign = self.params, view.own_ticks(side), side.sign
         skew = view.bands.lean(view.position_lots) * params.lean_ticks
         width, step = self.half_width(view), self._step(side, view)
-        share = self._size_share(side, view)
-        stance = f"{_stance_text(view)}, inventory {view.zone.value}"
+        share, opening = self._size_share(side, view), self._stance_opening(side, view)
+        stance = f"{_stance_text(view)}, inventory {view.zone}"
         levels = []
         for rank in range(params.levels):
-            apart = width + rank * step + self._stance_widening(side, rank, view)
-            held = self._is_held(side, reference + skew - side.sign * apart, view)
+            apart, clamp = width + rank * step + (opening[0] + rank * opening[1]), ""
+            wished = reference + skew - sign * apart
+            if own and self._is_held(side, wished, own):
+                apart, clamp = apart + 1, "holds its queue place"
+                wished = reference + skew - sign * apart
+            tick, rounding, passive = passive_tick(side, wished, view)
             reason = Reason(
                 reference=reference,
                 skew=skew,
-                width=apart + held,
-                rounding=0.0,
+                width=apart,
+                rounding=rounding,
                 stance=stance,
-                clamp="holds its queue place" if held else "",
+                clamp=passive or clamp,
             )
             lots = math.floor(params.lots * (1 + rank * params.lots_growth) * share)
-            levels.append(quote_level(side, max(lots, view.instrument.lots_min), view, reason))
+            lots = max(lots, view.instrument.lots_min)
+            levels.append(Level(tick=tick, lots=lots, reason=reason))
         kept = _within_limits(levels, view)
         return kept, "" if kept else "no price is left within the instrument's limits"
 
-    def _is_held(self, side: Side, price: float, view: View) -> bool:
+    def _is_held(self, side: Side, price: float, own: tuple[int, ...]) -> bool:
         """Whether an order of ours one tick behind is not worth giving up for so small a gain."""
         tick = math.floor(price) if side is Side.BUY else math.ceil(price)
-        stands_behind = tick - side.sign in view.own_ticks(side)
-        return stands_behind and abs(price - tick) < self.params.hold_ticks
+        return abs(price - tick) < self.params.hold_ticks and tick - side.sign in own
 
     def half_width(self, view: View) -> float:
         """From the centre to the best quote: the risk of standing there, never under the floor."""
@@ -175,12 +179,13 @@ class LadderStrategy:
             return params.step_ticks
         return params.step_ticks * (1 - bias * params.stance_tightening_share)
 
-    def _stance_widening(self, side: Side, rank: int, view: View) -> float:
-        """A buy opens the upper asks, a sell all of them; bids stay where they are."""
-        if side is Side.BUY:
-            return 0.0
+    def _stance_opening(self, side: Side, view: View) -> tuple[float, float]:
+        """(all levels, each further one): a buy opens the upper asks, a sell all of them."""
         bias = view.stance.bias
-        return self.params.stance_widening_ticks * (bias * rank if bias > 0 else -bias)
+        if side is Side.BUY or not bias:
+            return 0.0, 0.0
+        ticks = self.params.stance_widening_ticks
+        return (0.0, ticks * bias) if bias > 0 else (ticks * -bias, 0.0)
 
     def _size_share(self, side: Side, view: View) -> float:
         """Inventory shifts size from one side to the other; a sell takes some off both."""

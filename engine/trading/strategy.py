@@ -4,6 +4,7 @@ A strategy says what it wants to be true. It places nothing, awaits nothing and 
 risk gate decides what of its wish reaches the venue. `strategies/fixed.py` is the short example.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -14,7 +15,7 @@ from engine.treasury.bands import Bands, Zone
 from engine.values.events import Grade, RatingLabel
 from engine.values.instrument import Instrument
 from engine.values.intents import Ladder, Level, Reason
-from engine.values.units import NS_PER_S, Lot, Ns, Side, Tick, away_from_market
+from engine.values.units import NS_PER_S, Lot, Ns, Side, Tick
 
 __all__ = [
     "NS_PER_S",
@@ -31,6 +32,7 @@ __all__ = [
     "View",
     "Wake",
     "Zone",
+    "passive_tick",
     "quote_level",
     "without_repeats",
 ]
@@ -121,15 +123,28 @@ def quote_level(side: Side, lots: Lot, view: View, reason: Reason) -> Level:
     level's reason. `reason.rounding` is overwritten.
     """
     wished = reason.reference + reason.skew - side.sign * reason.width
-    tick = away_from_market(side, wished)
-    rounding = abs(tick - wished)
-    clamp = reason.clamp
-    far = view.ask_tick if side is Side.BUY else view.bid_tick
-    if far and (tick - far) * side.sign >= 0:
-        tick, clamp = far - side.sign, "kept passive"
-    return Level(
-        tick=tick, lots=lots, reason=msgspec.structs.replace(reason, rounding=rounding, clamp=clamp)
+    tick, rounding, clamp = passive_tick(side, wished, view)
+    reason = Reason(
+        reference=reason.reference,
+        skew=reason.skew,
+        width=reason.width,
+        rounding=rounding,
+        stance=reason.stance,
+        clamp=clamp or reason.clamp,
     )
+    return Level(tick=tick, lots=lots, reason=reason)
+
+
+def passive_tick(side: Side, wished: float, view: View) -> tuple[Tick, float, str]:
+    """Where a quote that is wished at this price may stand: (tick, rounding, clamp)."""
+    if side is Side.BUY:
+        tick, far = math.floor(wished), view.ask_tick
+        meets = far > 0 and tick >= far
+    else:
+        tick, far = math.ceil(wished), view.bid_tick
+        meets = far > 0 and tick <= far
+    rounding = abs(tick - wished)
+    return (far - side.sign, rounding, "kept passive") if meets else (tick, rounding, "")
 
 
 def without_repeats(levels: Sequence[Level]) -> tuple[Level, ...]:
