@@ -82,8 +82,8 @@ def demo(
     venue = open_venue(loaded.data_path, "btt-thin", seed)
     try:
         summary = uvloop.run(_run(_aimed(loaded, venue), str(config), venue, show))
-    except UserError:
-        raise
+    except UserError as error:
+        raise type(error)(show.redactor.redact(str(error))) from None
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 the last line: no secret leaves
         sys.stderr.write(show.redactor.traceback(error))
         raise typer.Exit(BROKEN) from None

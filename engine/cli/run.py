@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -35,8 +36,8 @@ def run(
     quiet_logging(redactor)
     try:
         ending = uvloop.run(_run(loaded, str(config), redactor))
-    except UserError:
-        raise
+    except UserError as error:
+        raise type(error)(redactor.redact(str(error))) from None
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 the last line: no secret leaves
         sys.stderr.write(redactor.traceback(error))
         raise typer.Exit(BROKEN) from None
@@ -52,19 +53,20 @@ def run(
 
 async def _run(config: Config, name: str, redactor: Redactor) -> Ending:
     async with running(config, name, redactor) as live:
-        live.on_alert(_tell)
+        live.on_alert(partial(_tell, redactor))
         typer.echo(f"{config.name}: {config.mode}, control socket {config.socket_path}", err=True)
-        watcher = asyncio.create_task(_narrate(live), name="narrator")
+        watcher = asyncio.create_task(_narrate(live, redactor), name="narrator")
         ending = await live.run()
         watcher.cancel()
         return ending
 
 
-def _tell(alert: Alert) -> None:
-    typer.echo(f"{alert.level.upper()} {alert.market}: {alert.text}", err=True)
+def _tell(redactor: Redactor, alert: Alert) -> None:
+    text = f"{alert.level.upper()} {alert.market}: {alert.text}"
+    typer.echo(redactor.redact(text), err=True)
 
 
-async def _narrate(live: Live) -> None:
+async def _narrate(live: Live, redactor: Redactor) -> None:
     """Say on standard error when a market changes its state: the least that a log must hold."""
     told: dict[str, tuple[str, str]] = {}
     while True:
@@ -72,7 +74,8 @@ async def _narrate(live: Live) -> None:
             state = (maker.state[0].value, maker.state[1])
             if told.get(market) != state:
                 told[market] = state
-                typer.echo(f"{market}: {state[0]} {state[1]}".rstrip(), err=True)
+                text = f"{market}: {state[0]} {state[1]}".rstrip()
+                typer.echo(redactor.redact(text), err=True)
         await asyncio.sleep(0.25)
 
 

@@ -12,6 +12,9 @@ import msgspec
 SECRET_CHARACTERS_MIN = 8
 """Shorter forms would take ordinary words out of ordinary texts."""
 PEM_LINE_CHARACTERS_MIN = 16
+CUT_CHARACTERS_MIN = 12
+"""A text that was cut to its length may end within a secret: so much of its start gives it away."""
+CUT_TAIL = r"[A-Za-z0-9+/=_%-]*"
 HIDDEN = "<secret>"
 
 
@@ -52,7 +55,12 @@ class Redactor:
         for part in parts:
             self._forms |= _forms(part)
         longest_first = sorted(self._forms, key=len, reverse=True)
-        self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+        cut = {
+            form[:CUT_CHARACTERS_MIN] for form in longest_first if len(form) > CUT_CHARACTERS_MIN
+        }
+        patterns = [re.escape(form) for form in longest_first]
+        patterns += [re.escape(start) + CUT_TAIL for start in sorted(cut)]
+        self._pattern = re.compile("|".join(patterns))
 
     def redact(self, text: str) -> str:
         return self._pattern.sub(HIDDEN, text) if self._pattern else text
