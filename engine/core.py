@@ -185,12 +185,19 @@ class Engine:
             case ev.Connected():
                 link.connected(fact.at_ns)
                 self._judge_links(step)
+                self._ask(fact.venue, step)
             case ev.Disconnected():
                 link.disconnected(fact.reason)
                 self._lose_books(fact, step)
                 self._judge_links(step)
             case _:
                 assert_never(fact)
+
+    def _ask(self, venue: str, step: Step) -> None:
+        """A wire that came up may be the last that a reconciliation waited for: ask at once."""
+        for maker in self.makers.values():
+            if maker.quoter.setup.instrument.venue == venue:
+                maker.keeper.ask(maker.market, maker.standing, self.now_ns, step)
 
     def _lose_books(self, fact: ev.Disconnected, step: Step) -> None:
         """What a book's wire may have missed is unknown: only a snapshot starts the book again."""
