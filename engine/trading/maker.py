@@ -90,7 +90,7 @@ class Maker:
 
     def note_own(self) -> None:
         """What of the public book is ours now, so that we never answer ourselves (F18)."""
-        self.quoter.own = self.keeper.orders.own_levels(self.market)
+        self.quoter.note_own(self.keeper.orders.own_levels(self.market))
 
     def pull(self, now_ns: Ns, step: Step) -> None:
         """Cancel everything of ours, again each second until the venue has proved an end."""

@@ -2,15 +2,15 @@
 
 import msgspec
 
-from engine.market.book import Book, BookView
+from engine.market.book import BPS, Book, BookView
 from engine.market.delay import DelayMeter, DelayParams
-from engine.market.features import Features, FeaturesParams
+from engine.market.features import Features, FeaturesParams, Top
 from engine.market.second_stream import SecondStream, SecondStreamParams
 from engine.signals.stance import Stance, stance_at
 from engine.trading.risk import Gate
 from engine.trading.risk_rows import RiskRow
 from engine.trading.standing import Standing
-from engine.trading.strategy import Strategy, View
+from engine.trading.strategy import Strategy, View, Wake
 from engine.trading.turns import next_turn_ns
 from engine.treasury.bands import Bands
 from engine.values.events import (
@@ -28,6 +28,7 @@ from engine.values.intents import Ladder
 from engine.values.records import Decision
 from engine.values.units import Lot, Ns, Ppm, Side, Tick
 
+DEPTHS_BPS = (100, 200, 500)
 OwnLevels = dict[tuple[Side, Tick], Lot]
 
 
@@ -66,8 +67,11 @@ class Quoter:
         self.last: Decision | None = None
         self.nonsense = 0
         self.own: OwnLevels = {}
+        self._own_bid_ticks: tuple[Tick, ...] = ()
+        self._own_ask_ticks: tuple[Tick, ...] = ()
         self.vouched_ns: Ns = 0
         self._seen: tuple[Tick, Tick, float] = (0, 0, 0.0)
+        self._slept_on: Top = (0, 0, 0, 0)
         self._seen_label = RatingLabel.NEUTRAL
         self.phase_ppm: Ppm = 0
         self._timer_due_ns: Ns = 0
@@ -105,7 +109,7 @@ class Quoter:
         book = self.book
         self.sequence, self.book_ns = fact.sequence, fact.at_ns
         self.delay.observe(fact.at_ns, fact.venue_ns)
-        self.features.on_book(self._theirs(), fact.at_ns)
+        self.features.on_book(self._top(), fact.at_ns)
         if book.is_crossed():
             self.standing.doubt("crossed", f"bid {book.bid_tick} against ask {book.ask_tick}")
         else:
@@ -125,11 +129,34 @@ class Quoter:
         else:
             self.standing.settle("stalled")
 
+    def note_own(self, own: OwnLevels) -> None:
+        """What of the public book is ours; the same object means that nothing has changed."""
+        if own is not self.own:
+            self.own = own
+            self._own_bid_ticks = tuple(tick for side, tick in own if side is Side.BUY)
+            self._own_ask_ticks = tuple(tick for side, tick in own if side is Side.SELL)
+
     # --- wake -----------------------------------------------------------------------------------
 
     def wake_cause(self, now_ns: Ns) -> str:
         """Which wish of the strategy to be woken has come true; "" for none."""
         wake, features = self.setup.strategy.wake, self.features
+        top = _top_of(features)
+        if top != self._slept_on:
+            cause = self._move(wake)
+            if cause:
+                return cause
+            self._slept_on = top
+        if wake.timer_ns and now_ns >= self._timer_due_ns:
+            return "timer"
+        if self.rating is not None or self._seen_label is not RatingLabel.NEUTRAL:
+            is_same = stance_at(self.rating, now_ns).label is self._seen_label
+            return "" if is_same else "stance changed"
+        return ""
+
+    def _move(self, wake: Wake) -> str:
+        """Whether the top has gone far enough from where it was at the last wish."""
+        features = self.features
         bid, ask, microprice = self._seen
         moved = max(abs(features.bid_tick - bid), abs(features.ask_tick - ask))
         if wake.top_moved_ticks and moved >= wake.top_moved_ticks:
@@ -137,10 +164,6 @@ class Quoter:
         drift = abs((features.microprice or 0.0) - microprice)
         if wake.microprice_moved_ticks and drift >= wake.microprice_moved_ticks:
             return "microprice moved"
-        if wake.timer_ns and now_ns >= self._timer_due_ns:
-            return "timer"
-        if stance_at(self.rating, now_ns).label is not self._seen_label:
-            return "stance changed"
         return ""
 
     # --- wish -----------------------------------------------------------------------------------
@@ -151,6 +174,7 @@ class Quoter:
     def view(self, now_ns: Ns, position_lots: Lot) -> View:
         """The market as a strategy may see it: without our own orders."""
         market, features, bands = self._theirs(), self.features, self.setup.bands
+        imbalance = features.imbalance
         return View(
             now_ns=now_ns,
             instrument=self.setup.instrument,
@@ -160,11 +184,11 @@ class Quoter:
             ask_tick=market.ask_tick,
             ask_lots=market.ask_lots,
             microprice=features.microprice or 0.0,
-            imbalance=0.5 if features.imbalance is None else features.imbalance,
+            imbalance=0.5 if imbalance is None else imbalance,
             volatility=features.volatility_ticks(now_ns),
             depth_lots=_depths(market),
-            own_bid_ticks=tuple(tick for side, tick in self.own if side is Side.BUY),
-            own_ask_ticks=tuple(tick for side, tick in self.own if side is Side.SELL),
+            own_bid_ticks=self._own_bid_ticks,
+            own_ask_ticks=self._own_ask_ticks,
             position_lots=position_lots,
             bands=bands,
             zone=bands.zone(position_lots),
@@ -175,11 +199,19 @@ class Quoter:
         """Ask the strategy. The caller guards against what a plugin may raise."""
         features = self.features
         self._seen = (features.bid_tick, features.ask_tick, features.microprice or 0.0)
+        self._slept_on = _top_of(features)
         self._seen_label = view.stance.label
         period_ns = self.setup.strategy.wake.timer_ns
         if period_ns:
             self._timer_due_ns = next_turn_ns(view.now_ns, period_ns, self.phase_ppm)
         return self.setup.strategy.quote(view)
+
+    def _top(self) -> Book | BookView:
+        """Where the market's best prices without us are: in the book, unless we stand there."""
+        book, own = self.book, self.own
+        if (Side.BUY, book.bid_tick) in own or (Side.SELL, book.ask_tick) in own:
+            return self._theirs()
+        return book
 
     def _theirs(self) -> Book | BookView:
         """The book less our own orders, where the venue shows those in it."""
@@ -188,9 +220,28 @@ class Quoter:
         return self.book.without(self.own)
 
 
+def _top_of(features: Features) -> Top:
+    return features.bid_tick, features.bid_lots, features.ask_tick, features.ask_lots
+
+
 def _depths(market: Book | BookView) -> tuple[tuple[Lot, Lot], tuple[Lot, Lot], tuple[Lot, Lot]]:
-    within = [
-        (market.depth_within(Side.BUY, bps), market.depth_within(Side.SELL, bps))
-        for bps in (100, 200, 500)
-    ]
-    return within[0], within[1], within[2]
+    """(bid, ask) lots within each of DEPTHS_BPS from mid; zeros where there is no mid."""
+    bids, asks = (_depths_of(market, side) for side in (Side.BUY, Side.SELL))
+    return (bids[0], asks[0]), (bids[1], asks[1]), (bids[2], asks[2])
+
+
+def _depths_of(market: Book | BookView, side: Side) -> list[Lot]:
+    """The same as `depth_within` of each, in one walk outward."""
+    depths: list[Lot] = []
+    sign, total = side.sign, 0
+    if market.bid_tick and market.ask_tick:
+        middle = sign * (market.bid_tick + market.ask_tick)
+        bounds = [middle * (BPS - sign * bps) for bps in DEPTHS_BPS]
+        for tick, lots in market.best_first(side):
+            at = sign * tick * 2 * BPS
+            while len(depths) < len(bounds) and at < bounds[len(depths)]:
+                depths.append(total)
+            if len(depths) == len(bounds):
+                break
+            total += lots
+    return depths + [total] * (len(DEPTHS_BPS) - len(depths))

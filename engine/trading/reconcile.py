@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
+from operator import attrgetter
 
 import msgspec
 
@@ -12,6 +13,8 @@ from engine.values.intents import Level
 from engine.values.units import PPM, Lot, Ns, Ppm, Side, Tick
 
 ORDERS_PER_LEVEL_MAX = 2
+_STANDING = frozenset({Status.INTENT, Status.SENT, Status.OPEN, Status.PARTIAL})
+_by_age = attrgetter("intent_ns", "client_id")
 
 
 class ReconcileParams(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,13 +43,18 @@ def reconcile(
     its fills are booked, also those whose cancel is in flight or in this very list. A level with an
     order that is leaving or in doubt is occupied: its successor waits. New orders are post-only.
     """
+    if _stands_as_wished(approved, live, params):
+        return []
     kept, leaving = _sorted_out(approved, live, params)
     cancels: list[Command] = [
         Cancel(market=approved.market, client_id=order.client_id, at_ns=now_ns)
         for order in leaving
         if _may_cancel(order)
     ]
-    wishes = _missing(approved, kept, {(order.side, order.tick) for order in leaving}, params)
+    occupied = {(order.side, order.tick) for order in leaving}
+    wishes = list(_missing(approved, kept, occupied, params))
+    if not wishes:
+        return cancels
     room = _Room(approved, live)
     places: list[Command] = []
     for side, tick, lots, lots_enough in wishes:
@@ -68,6 +76,30 @@ def reconcile(
     return cancels + places
 
 
+def _stands_as_wished(approved: Approved, live: list[Order], params: ReconcileParams) -> bool:
+    """Whether each level has its one good order and nothing else is there: nothing is to be done.
+
+    Everything below would find the same; this is the usual case, seen in one walk.
+    """
+    ladder = approved.ladder
+    if len(live) != len(ladder.bids) + len(ladder.asks):
+        return False
+    wished = {Side.BUY: {level.tick: level.lots for level in ladder.bids}}
+    wished[Side.SELL] = {level.tick: level.lots for level in ladder.asks}
+    for order in live:
+        lots, left = wished[order.side].pop(order.tick, 0), order.left_lots
+        is_good = lots * params.keep_ppm <= left * PPM and left <= _most(lots, params)
+        if not (lots and is_good and order.status in _STANDING):
+            return False
+        if order.is_given_up or order.is_external:
+            return False
+    return True
+
+
+def _most(lots: Lot, params: ReconcileParams) -> Lot:
+    return lots + lots * params.over_ppm // PPM
+
+
 def _sorted_out(
     approved: Approved, live: list[Order], params: ReconcileParams
 ) -> tuple[dict[tuple[Side, Tick], list[Order]], list[Order]]:
@@ -79,12 +111,12 @@ def _sorted_out(
     kept: dict[tuple[Side, Tick], list[Order]] = {}
     leaving = []
     ours = [order for order in live if order.is_live and not order.is_external]
-    for order in sorted(ours, key=lambda order: (order.intent_ns, order.client_id)):
+    for order in sorted(ours, key=_by_age):
         key = (order.side, order.tick)
         lots = wished.get(key, 0)
         stays = kept.get(key, [])
         total = order.left_lots + sum(other.left_lots for other in stays)
-        is_good = total <= lots + lots * params.over_ppm // PPM
+        is_good = total <= _most(lots, params)
         if lots and is_good and len(stays) < ORDERS_PER_LEVEL_MAX and not _is_leaving(order):
             kept.setdefault(key, []).append(order)
         else:
