@@ -32,6 +32,7 @@ from engine.values.units import Side
 
 MARKET = "BTT/USDT@loop"
 PARAMS = JournalParams()
+POWER = JournalParams(durability=Durability.POWER)
 
 
 def state_changed(number: int, market: str = MARKET) -> StateChanged:
@@ -133,7 +134,7 @@ async def test_a_session_goes_on_where_the_chain_ended(tmp_path: Path) -> None:
 
 
 async def test_many_waiters_share_commits_and_all_return(tmp_path: Path) -> None:
-    async with await open_journal(tmp_path / "j.db", PARAMS) as journal:
+    async with await open_journal(tmp_path / "j.db", POWER) as journal:
 
         async def one(number: int) -> None:
             journal.append([state_changed(number)])
@@ -145,7 +146,7 @@ async def test_many_waiters_share_commits_and_all_return(tmp_path: Path) -> None
 
 
 async def test_a_waiter_that_is_cancelled_harms_nobody(tmp_path: Path) -> None:
-    async with await open_journal(tmp_path / "j.db", PARAMS) as journal:
+    async with await open_journal(tmp_path / "j.db", POWER) as journal:
         journal.append([state_changed(1)])
         gone = asyncio.ensure_future(journal.commit())
         await asyncio.sleep(0)
@@ -159,9 +160,11 @@ async def test_records_that_nobody_awaits_reach_the_disk_soon(tmp_path: Path) ->
     async with await open_journal(tmp_path / "j.db", PARAMS) as journal:
         journal.append([state_changed(1)])
         async with asyncio.timeout(10):
-            while journal.count == 0:  # noqa: ASYNC110 (nobody awaits it: that is the point)
+            while journal.oldest_unsynced_ns:  # noqa: ASYNC110 (nobody awaits it: that is the point)
                 await asyncio.sleep(0.005)
-        assert journal.unsynced_age_ns() == 0
+        connection = sqlite3.connect(tmp_path / "j.db")
+        assert connection.execute("SELECT COUNT(*) FROM records").fetchone() == (1,)
+        connection.close()
 
 
 async def test_close_writes_what_is_still_queued(tmp_path: Path) -> None:
@@ -178,7 +181,7 @@ async def test_the_files_are_private(tmp_path: Path) -> None:
         journal.append([state_changed(1)])
         await journal.commit()
         modes = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
-    assert set(modes) == {"j.db", "j.db-wal", "j.db-shm"}
+    assert set(modes) == {"j.db", "j.db-wal", "j.db-shm", "j.db-ahead-a", "j.db-ahead-b"}
     assert set(modes.values()) == {0o600}
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
@@ -330,7 +333,8 @@ async def test_d01_a_slow_disk_stops_neither_the_loop_nor_append(
 ) -> None:
     """The far bound is a real one: another process holds the file's write lock throughout."""
     path = tmp_path / "j.db"
-    async with await open_journal(path, JournalParams(queue_records_max=100)) as journal:
+    params = JournalParams(queue_records_max=100, durability=Durability.POWER)
+    async with await open_journal(path, params) as journal:
         blocker = sqlite3.connect(path, isolation_level=None)
         blocker.execute("BEGIN IMMEDIATE")
         journal.append([state_changed(1)])
@@ -365,7 +369,7 @@ async def test_d08_a_lock_held_by_an_operator_delays_but_loses_nothing(tmp_path:
 
 async def test_d02_a_write_error_is_latched_and_never_tried_again(tmp_path: Path) -> None:
     path = tmp_path / "j.db"
-    async with await open_journal(path, PARAMS) as journal:
+    async with await open_journal(path, POWER) as journal:
         journal.append([state_changed(1)])
         await journal.commit()
         watching = asyncio.ensure_future(journal.watch())
@@ -386,20 +390,29 @@ async def test_d02_a_write_error_is_latched_and_never_tried_again(tmp_path: Path
     assert verify(path).problem == ""
 
 
-async def test_d06_a_file_replaced_under_us_fails_the_journal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("params", [PARAMS, POWER])
+@pytest.mark.parametrize("name", ["j.db", "j.db-ahead-a", "j.db-ahead-b"])
+async def test_d06_a_file_replaced_under_us_fails_the_journal(
+    tmp_path: Path, name: str, params: JournalParams
+) -> None:
     path = tmp_path / "j.db"
-    async with await open_journal(path, PARAMS) as journal:
-        os.rename(path, tmp_path / "moved.db")
+    async with await open_journal(path, params) as journal:
+        os.rename(tmp_path / name, tmp_path / "moved")
         journal.append([state_changed(1)])
         with pytest.raises(JournalFailed, match=os.strerror(errno.ENOENT)):
+            async with asyncio.timeout(10):
+                await journal.watch()
+        with pytest.raises(JournalFailed):
             await journal.commit()
 
 
 async def test_a_record_that_cannot_be_stored_fails_the_journal_aloud(tmp_path: Path) -> None:
     async with await open_journal(tmp_path / "j.db", PARAMS) as journal:
-        journal.append([state_changed(2**70)])
-        with pytest.raises(JournalFailed, match="journal writer died"):
-            await journal.commit()
+        with pytest.raises(JournalFailed):
+            journal.append([state_changed(1), state_changed(2**70)])
+        with pytest.raises(JournalFailed):
+            await journal.watch()
+    assert verify(tmp_path / "j.db").records == 0
 
 
 async def test_d07_the_log_is_folded_away_beside_the_writer(

@@ -35,8 +35,9 @@ def verify(place: Place, json: Json = False) -> None:
     elif found.problem:
         typer.echo(f"{found.path}: BROKEN: {found.problem}")
     else:
+        ahead = f" ({found.ahead} of them in the ahead log)" if found.ahead else ""
         typer.echo(
-            f"{found.path}: whole; {found.records} records in {found.epochs} sessions, "
+            f"{found.path}: whole; {found.records} records{ahead} in {found.epochs} sessions, "
             f"ends in {found.head[:16]}"
         )
     if found.problem:

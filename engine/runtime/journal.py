@@ -1,12 +1,13 @@
-"""The journal's writing end: records queue up, one task commits them in groups, nobody waits.
+"""The journal's writing end: records are chained and stand in the ahead log when `append` returns.
 
-A commit is one SQL statement on aiosqlite's thread: the loop meets no disk. The head row moves in
-the same transaction by trigger. The write-ahead log is folded back by a second connection, so that
-no commit pays for a checkpoint.
+From there one task commits them to SQLite in groups, each one statement on aiosqlite's thread. The
+head row moves in the same transaction by trigger; a second connection folds SQLite's own log back.
+Nobody waits for any of this but who must survive a power cut: that takes an fsync.
 """
 
 import asyncio
 import sqlite3
+import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -16,14 +17,18 @@ from types import TracebackType
 
 import msgspec
 
-from engine.runtime.journal_chain import COLUMNS, Head, Redact, encode
+from engine.runtime.journal_ahead import AheadFull, frame
+from engine.runtime.journal_chain import COLUMNS, Head, Redact, RowTuple, encode
 from engine.runtime.journal_file import StoredJournal, open_stored
 from engine.values.records import Record
-from engine.values.units import Ns
+from engine.values.units import NS_PER_MS, Ns
 
 GROUP_RECORDS_MAX = 64
-"""Encoding a group is the only work on the loop: a third of a millisecond at most."""
+"""The longest that the SQL thread keeps the interpreter from the loop: binding so many rows."""
+SLOW_WRITE_NS = 5 * NS_PER_MS
+"""A write to the ahead log that kept the loop for longer counts as a lag of the journal."""
 WAL_BYTES_FOLD = 4 * 1024 * 1024
+_ROW = "(" + ",".join("?" * COLUMNS) + ")"
 
 
 class JournalFull(Exception):
@@ -35,7 +40,7 @@ class JournalFailed(Exception):
 
 
 class Durability(StrEnum):
-    """What a commit survives. POWER costs an fsync for every group."""
+    """What a commit survives. KILL waits for nothing; POWER costs an fsync for every group."""
 
     KILL = "kill"
     POWER = "power"
@@ -67,9 +72,10 @@ class SqliteJournal:
         self.path, self.epoch, self.failed = stored.path, stored.epoch, ""
         self._stored, self._params, self._now_ns = stored, params, now_ns
         self._redact = redact
+        self._ahead = stored.ahead if params.durability is Durability.KILL else None
         self._head = stored.head
-        self._appended = self._synced = stored.head.count
-        self._queue: deque[tuple[Ns, Record]] = deque()
+        self._synced = stored.head.count
+        self._queue: deque[tuple[Ns, RowTuple]] = deque()
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._in_flight_since_ns = 0
         self._loop = asyncio.get_running_loop()
@@ -77,13 +83,14 @@ class SqliteJournal:
         self._linger: asyncio.TimerHandle | None = None
         self._dead: asyncio.Future[None] = self._loop.create_future()
         self._closing = False
+        self._emptying: asyncio.Future[None] | None = None
         self._writer = asyncio.create_task(self._write(), name="journal writer")
         self._folder = asyncio.create_task(self._fold(), name="journal checkpoint")
         self._writer.add_done_callback(self._ended)
         self._folder.add_done_callback(self._ended)
 
     def __repr__(self) -> str:
-        state = self.failed or f"{self._appended - self._synced} unsynced"
+        state = self.failed or f"{self._head.count - self._synced} unsynced"
         return f"<journal {self.path.name} epoch {self.epoch} {self._synced} records, {state}>"
 
     async def __aenter__(self) -> "SqliteJournal":
@@ -100,37 +107,52 @@ class SqliteJournal:
     @property
     def count(self) -> int:
         """Records that would survive."""
-        return self._synced
+        return self._synced if self._ahead is None else self._head.count
 
     @property
     def oldest_unsynced_ns(self) -> Ns:
-        """When the oldest record that could still be lost was appended; 0 when there is none."""
+        """When the oldest record that SQLite does not hold yet was appended; 0: it holds all."""
         if self._in_flight_since_ns:
             return self._in_flight_since_ns
         return self._queue[0][0] if self._queue else 0
 
     def unsynced_age_ns(self) -> Ns:
-        """How old that record is now. The engine pulls its quotes above 250 ms."""
+        """How old it is, or how long a slow write of late kept the loop. 250 ms pull the quotes."""
         oldest_ns = self.oldest_unsynced_ns
-        return self._now_ns() - oldest_ns if oldest_ns else 0
+        age_ns = self._now_ns() - oldest_ns if oldest_ns else 0
+        slow_ns = self._ahead.take_slowest_ns() if self._ahead is not None else 0
+        return max(age_ns, slow_ns) if slow_ns > SLOW_WRITE_NS else age_ns
 
     def append(self, records: Iterable[Record]) -> None:
-        """Queue records, all or none. Raises JournalFull or JournalFailed."""
+        """Take records, all or none, in one write. Raises JournalFull or JournalFailed."""
         self._refuse_if_failed()
-        batch = [(self._now_ns(), record) for record in records]
-        if self._appended - self._synced + len(batch) > self._params.queue_records_max:
+        batch = list(records)
+        if self._head.count - self._synced + len(batch) > self._params.queue_records_max:
             raise JournalFull(f"{self.path}: {self._params.queue_records_max} records unsynced")
-        self._queue.extend(batch)
-        self._appended += len(batch)
-        if batch and self._linger is None:
+        if not batch:
+            return
+        try:
+            self._take(batch)
+        except AheadFull as full:
+            raise JournalFull(f"{self.path}: {full}") from full
+        except (OSError, ValueError, TypeError, OverflowError, struct.error) as error:
+            self._fail(f"{self.path}: {error}")
+            raise JournalFailed(self.failed) from error
+        if self._linger is None:
             self._linger = self._loop.call_later(self._params.linger_ms / 1000, self._wake.set)
+
+    def is_durable(self) -> bool:
+        """Whether a commit would return at once: all that was appended is where it survives."""
+        if self.failed or self._closing:
+            return False
+        return self._ahead is not None or self._synced >= self._head.count
 
     async def commit(self) -> None:
         self._refuse_if_failed()
-        if self._synced >= self._appended:
+        if self.is_durable():
             return
         done: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((self._appended, done))
+        self._waiting.append((self._head.count, done))
         self._wake.set()
         await done
 
@@ -148,9 +170,25 @@ class SqliteJournal:
         await asyncio.gather(self._writer, self._folder, return_exceptions=True)
         if self._linger is not None:
             self._linger.cancel()
+        await self._empty_ahead()
         await self._stored.close()
         if not self._dead.done():
             self._dead.set_result(None)
+
+    def _take(self, batch: list[Record]) -> None:
+        """Chain the records, write them ahead, and queue them for SQLite."""
+        now_ns, head = self._now_ns(), self._head
+        rows: list[tuple[Ns, RowTuple]] = []
+        frames: list[bytes] = []
+        for record in batch:
+            row, packed = encode(record, head, now_ns, self._redact)
+            head = Head(row[0], row[-1])
+            rows.append((now_ns, row))
+            frames.append(frame(packed, row[-1]))
+        if self._ahead is not None:
+            self._ahead.write(b"".join(frames), head.count)
+        self._head = head
+        self._queue.extend(rows)
 
     async def _write(self) -> None:
         while not (self._closing and not self._queue) and not self.failed:
@@ -168,18 +206,14 @@ class SqliteJournal:
         size = min(len(self._queue), GROUP_RECORDS_MAX)
         self._in_flight_since_ns = self._queue[0][0]
         values: list[object] = []
-        head = self._head
         for _ in range(size):
-            at_ns, record = self._queue.popleft()
-            row = encode(record, head, at_ns, self._redact)
-            head = Head(row[0], row[-1])
-            values.extend(row)
+            values.extend(self._queue.popleft()[1])
         try:
             await self._insert(size, values)
         except (sqlite3.Error, OSError, ValueError) as error:
             self._fail(f"{self.path}: {error}")
             return
-        self._head, self._synced, self._in_flight_since_ns = head, head.count, 0
+        self._synced, self._in_flight_since_ns = self._synced + size, 0
         while self._waiting and self._waiting[0][0] <= self._synced:
             _, done = self._waiting.popleft()
             if not done.done():
@@ -203,12 +237,29 @@ class SqliteJournal:
             await asyncio.sleep(self._params.fold_s)
             if self._stored.wal_bytes() > WAL_BYTES_FOLD:
                 await self._fold_once()
+            if self._ahead is not None and self._ahead.has_drained(self._synced):
+                await self._in_thread(self._ahead.empty_resting)
 
     async def _fold_once(self) -> None:
         try:
             await self._stored.folder.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.Error as error:
             self._fail(f"{self.path}: checkpoint: {error}")
+
+    async def _empty_ahead(self) -> None:
+        """At the end SQLite holds everything; after a failure the ahead log may hold more."""
+        if self._emptying is not None:
+            await asyncio.wait([self._emptying])
+        if not self.failed and self._synced == self._head.count:
+            await self._in_thread(self._stored.ahead.empty)
+
+    async def _in_thread(self, empty: Callable[[Path], None]) -> None:
+        """Never abandoned half way: the files must not be closed under the thread."""
+        self._emptying = self._loop.run_in_executor(None, empty, self._stored.wal)
+        try:
+            await asyncio.shield(self._emptying)
+        except OSError as error:
+            self._fail(f"{self.path}: ahead log: {error}")
 
     def _refuse_if_failed(self) -> None:
         if self.failed or self._closing:
@@ -233,9 +284,6 @@ class SqliteJournal:
             self._dead.exception()  # marks it as seen: who does not watch() meets it in commit()
 
 
-_ROW = "(" + ",".join("?" * COLUMNS) + ")"
-
-
 async def open_journal(
     path: Path,
     params: JournalParams,
@@ -248,6 +296,5 @@ async def open_journal(
     `redact` (a Redactor's) is the last line before the disk: texts of venues come through here.
     Raises UserError where the file is not a journal of this version or its chain is broken.
     """
-    is_power_safe = params.durability is Durability.POWER
-    stored = await open_stored(path, is_power_safe=is_power_safe)
+    stored = await open_stored(path, is_power_safe=params.durability is Durability.POWER)
     return SqliteJournal(stored, params, now_ns, redact)

@@ -3,7 +3,7 @@
 import hashlib
 import struct
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -51,6 +51,8 @@ PRAGMA user_version = {SCHEMA_VERSION};
 
 COLUMNS = 6
 ROW_SQL = "SELECT seq, at_ns, kind, market, body, hash FROM records"
+ROW_HEAD = struct.Struct("<QqHHI")
+"""Number and moment of a row, then the sizes of its kind, market and body."""
 
 Redact: TypeAlias = Callable[[str], str]
 RowTuple: TypeAlias = tuple[int, int, str, str, bytes, bytes]
@@ -75,13 +77,26 @@ class Head(msgspec.Struct, frozen=True):
     hash: bytes = GENESIS
 
 
-def encode(record: Record, head: Head, now_ns: Ns, redact: Redact | None = None) -> RowTuple:
+class Encoded(NamedTuple):
+    """A row, and the bytes that its hash was taken of: the whole row but the hash."""
+
+    row: RowTuple
+    packed: bytes
+
+
+def encode(record: Record, head: Head, now_ns: Ns, redact: Redact | None = None) -> Encoded:
     """The row that stores `record` right after `head`. `now_ns` dates what carries no moment."""
     seq, body, kind = head.count + 1, _encoder.encode(record), type(record).__name__
     if redact is not None:
         body = redact(body.decode()).encode()
-    at_ns, market = _moment(record, now_ns), _market(record)
-    return seq, at_ns, kind, market, body, link(head.hash, (seq, at_ns, kind, market, body))
+    if isinstance(record, OrderIntent):
+        at_ns, market = record.order.at_ns, record.order.market
+    else:
+        at_ns = now_ns if isinstance(record, Hedge) else record.at_ns
+        market = getattr(record, "market", "")
+    packed = pack((seq, at_ns, kind, market, body))
+    digest = hashlib.sha256(head.hash + packed).digest()
+    return Encoded((seq, at_ns, kind, market, body, digest), packed)
 
 
 def decode(body: bytes) -> Record:
@@ -89,12 +104,17 @@ def decode(body: bytes) -> Record:
     return _decoder.decode(body)
 
 
-def link(previous: bytes, row: tuple[int, int, str, str, bytes]) -> bytes:
-    """SHA-256 over the previous hash and every stored field; lengths keep the fields apart."""
+def pack(row: tuple[int, int, str, str, bytes]) -> bytes:
+    """Every stored field of a row but its hash; sizes keep the fields apart."""
     seq, at_ns, kind, market, body = row
     kind_bytes, market_bytes = kind.encode(), market.encode()
-    sizes = struct.pack("<QqHHI", seq, at_ns, len(kind_bytes), len(market_bytes), len(body))
-    return hashlib.sha256(previous + sizes + kind_bytes + market_bytes + body).digest()
+    head = ROW_HEAD.pack(seq, at_ns, len(kind_bytes), len(market_bytes), len(body))
+    return head + kind_bytes + market_bytes + body
+
+
+def link(previous: bytes, row: tuple[int, int, str, str, bytes]) -> bytes:
+    """SHA-256 over the previous hash and every stored field."""
+    return hashlib.sha256(previous + pack(row)).digest()
 
 
 def follow(head: Head, rows: Iterable[RowTuple]) -> Head:
@@ -133,15 +153,3 @@ def agree(walked: Head, anchored: Head) -> None:
         raise ChainBroken(walked.count + 1, f"missing, {missing} cut off the end")
     if walked != anchored:
         raise ChainBroken(walked.count, "the head of the journal names another last record")
-
-
-def _moment(record: Record, now_ns: Ns) -> Ns:
-    if isinstance(record, OrderIntent):
-        return record.order.at_ns
-    return now_ns if isinstance(record, Hedge) else record.at_ns
-
-
-def _market(record: Record) -> str:
-    if isinstance(record, OrderIntent):
-        return record.order.market
-    return getattr(record, "market", "")

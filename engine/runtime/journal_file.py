@@ -8,8 +8,10 @@ from pathlib import Path
 import aiosqlite
 import msgspec
 
+from engine.runtime.journal_ahead import Ahead, AheadLog, anchors, beyond, read_ahead
 from engine.runtime.journal_chain import (
     APPLICATION_ID,
+    COLUMNS,
     ROW_SQL,
     SCHEMA,
     SCHEMA_VERSION,
@@ -29,52 +31,65 @@ OPEN_TIMEOUT_S = 5.0
 
 
 class StoredJournal:
-    """An open journal file: one connection that writes, one that folds its log away."""
+    """An open journal: a connection that writes, one that folds its log away, the ahead log."""
 
     def __init__(
-        self, path: Path, connections: tuple[aiosqlite.Connection, aiosqlite.Connection]
+        self,
+        path: Path,
+        connections: tuple[aiosqlite.Connection, aiosqlite.Connection],
+        ahead: AheadLog,
     ) -> None:
         self.path = path
         self.writer, self.folder = connections
+        self.ahead = ahead
         self.head = Head()
         self.epoch = 0
         self._identity = _identity(path)
-        self._wal = path.with_name(path.name + "-wal")
+        self.wal = path.with_name(path.name + "-wal")
 
     async def close(self) -> None:
         await self.folder.close()
         await self.writer.close()
+        self.ahead.close()
 
     def still_there(self) -> None:
-        """The name must still lead to the file we write (D06). Raises OSError."""
+        """The names must still lead to the files we write (D06). Raises OSError."""
+        self.ahead.still_there()
         if _identity(self.path) != self._identity:
             raise OSError(f"{self.path.name} was replaced while it was open")
 
     def wal_bytes(self) -> int:
         """Size of the write-ahead log; 0 where there is none."""
         try:
-            return self._wal.stat().st_size
+            return self.wal.stat().st_size
         except FileNotFoundError:
             return 0
 
 
 async def open_stored(path: Path, *, is_power_safe: bool) -> StoredJournal:
-    """Open or create `path` with its tail proved and its next epoch on the disk.
+    """Open or create `path` with its tail proved, what stood only in its ahead log moved into it,
+    and its next epoch on the disk.
 
     Raises UserError; then nothing is left open.
     """
     private_directory(path.parent)
     private_file(path)
-    writer = await aiosqlite.connect(path, isolation_level=None, timeout=OPEN_TIMEOUT_S)
+    ahead = AheadLog(path)
+    opened: list[aiosqlite.Connection] = []
     try:
-        folder = await aiosqlite.connect(path, isolation_level=None, timeout=OPEN_TIMEOUT_S)
+        for _ in range(2):
+            opened.append(
+                await aiosqlite.connect(path, isolation_level=None, timeout=OPEN_TIMEOUT_S)
+            )
     except sqlite3.Error as error:
-        await writer.close()
+        for connection in opened:
+            await connection.close()
+        ahead.close()
         raise _unusable(path, error) from error
-    stored = StoredJournal(path, (writer, folder))
+    stored = StoredJournal(path, (opened[0], opened[1]), ahead)
     try:
         await _prepare(stored, is_power_safe=is_power_safe)
-    except (sqlite3.Error, ChainBroken, msgspec.DecodeError, UserError) as error:
+    except (sqlite3.Error, OSError, ChainBroken, msgspec.DecodeError, UserError) as error:
         await stored.close()
         if isinstance(error, UserError):
             raise
@@ -88,6 +103,7 @@ async def _prepare(stored: StoredJournal, *, is_power_safe: bool) -> None:
     await writer.execute_fetchall("PRAGMA synchronous = FULL")
     await _ensure_schema(stored)
     stored.head = await _proved_tail(writer)
+    stored.head = await _take_in(stored)
     stored.epoch = await _next_epoch(writer)
     if not is_power_safe:
         await writer.execute_fetchall("PRAGMA synchronous = NORMAL")
@@ -124,6 +140,33 @@ async def _proved_tail(writer: aiosqlite.Connection) -> Head:
     walked = follow(start, ((r[0], r[1], r[2], r[3], r[4], r[5]) for r in rows))
     agree(walked, Head(count, digest))
     return walked
+
+
+async def _take_in(stored: StoredJournal) -> Head:
+    """Move what only the ahead log holds into SQLite, on the disk, and begin that log anew.
+
+    Killed half way, the next start does it again: rows that SQLite has are passed over.
+    Raises ChainBroken where the two do not belong together.
+    """
+    ahead, head = read_ahead(stored.path), stored.head
+    rows = beyond(ahead, head, await _hashes(stored.writer, ahead, head))
+    if rows:
+        marks = ",".join("?" * COLUMNS)
+        await stored.writer.execute_fetchall("BEGIN IMMEDIATE")
+        await stored.writer.executemany(f"INSERT INTO records VALUES ({marks})", rows)  # noqa: S608
+        await stored.writer.execute_fetchall("COMMIT")
+        head = Head(rows[-1][0], rows[-1][-1])
+    stored.ahead.empty(stored.wal)
+    return head
+
+
+async def _hashes(writer: aiosqlite.Connection, ahead: Ahead, head: Head) -> dict[int, bytes]:
+    if not ahead.rows:
+        return {}
+    found = await writer.execute_fetchall(
+        "SELECT seq, hash FROM records WHERE seq IN (?, ?)", anchors(ahead, head)
+    )
+    return {row[0]: row[1] for row in found}
 
 
 async def _next_epoch(writer: aiosqlite.Connection) -> int:

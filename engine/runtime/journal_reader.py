@@ -1,7 +1,9 @@
 """The journal's reading end, for people and for start-up: read-only, in short transactions.
 
 A reader that keeps one transaction open would keep the write-ahead log from shrinking (D07), so
-every page of rows is a transaction of its own.
+every page of rows is a transaction of its own. Rows that stand only in the ahead log (the newest of
+a running or killed engine) are part of the journal and are read with it: that log is looked at
+first, since whatever leaves it afterwards is in SQLite by then.
 """
 
 import sqlite3
@@ -12,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from engine.runtime.journal_ahead import Ahead, anchors, beyond, read_ahead
 from engine.runtime.journal_chain import (
     APPLICATION_ID,
     ROW_SQL,
@@ -44,10 +47,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What a walk over the whole chain found. `broken_seq` is 0 when it holds."""
+    """What a walk over the whole chain found. `broken_seq` is 0 when it holds.
+
+    The last `ahead` of the `records` stand in the ahead log only; the next start moves them.
+    """
 
     path: str
     records: int
+    ahead: int
     epochs: int
     head: str
     broken_seq: int
@@ -67,23 +74,30 @@ def read(
     """
     left = limit or -1
     with closing(_opened(path)) as connection:
+        ahead = _chosen_ahead(path, kinds, market)
         while left:
             page = PAGE_RECORDS if left < 0 else min(left, PAGE_RECORDS)
             sql, values = _query(kinds, market, "seq > ?", since_seq)
             rows = _page(path, connection, f"{sql} ORDER BY seq LIMIT ?", [*values, page])
             for row in rows:
                 yield _row(path, row)
+            since_seq = rows[-1][0] if rows else since_seq
+            left = left - len(rows) if left > 0 else left
             if len(rows) < page:
+                newer = [row for row in ahead if row[0] > since_seq]
+                yield from (_row(path, row) for row in newer[: left if left > 0 else None])
                 return
-            since_seq, left = rows[-1][0], left - len(rows) if left > 0 else left
 
 
 def read_last(path: Path, count: int, kinds: Collection[str] = (), market: str = "") -> list[Row]:
     """The last `count` such rows, oldest first. Raises UserError."""
     with closing(_opened(path)) as connection:
+        ahead = _chosen_ahead(path, kinds, market)
         sql, values = _query(kinds, market, "seq > ?", 0)
         rows = _page(path, connection, f"{sql} ORDER BY seq DESC LIMIT ?", [*values, count])
-    return [_row(path, row) for row in reversed(rows)]
+    rows.reverse()
+    rows += [row for row in ahead if not rows or row[0] > rows[-1][0]]
+    return [_row(path, row) for row in rows[-count:]]
 
 
 def verify(path: Path) -> Verified:
@@ -92,18 +106,20 @@ def verify(path: Path) -> Verified:
     A break is a finding and not an exception: `broken_seq` and `problem` say where and what.
     """
     with closing(_opened(path)) as connection:
+        walked, epochs = Head(), 0
         try:
+            ahead = read_ahead(path)
             anchored, epochs = _anchors(connection)
-        except ChainBroken as error:
-            return _finding(path, Head(), 0, error)
-        walked = Head()
-        try:
             while walked.count < anchored.count:
                 walked = _walk_page(connection, walked, anchored.count, epochs)
             agree(walked, anchored)
+            newer = beyond(ahead, walked, _hashes(connection, ahead, walked))
+            told_epoch(newer, epochs)
         except ChainBroken as error:
-            return _finding(path, walked, epochs, error)
-    return _finding(path, walked, epochs, None)
+            return _finding(path, (walked, 0), epochs, error)
+    if newer:
+        walked = Head(newer[-1][0], newer[-1][-1])
+    return _finding(path, (walked, len(newer)), epochs, None)
 
 
 def export_line(row: Row) -> bytes:
@@ -140,12 +156,38 @@ def _walk_page(connection: sqlite3.Connection, head: Head, last_seq: int, last_e
     return walked
 
 
-def _finding(path: Path, walked: Head, epochs: int, broken: ChainBroken | None) -> Verified:
+def _hashes(connection: sqlite3.Connection, ahead: Ahead, head: Head) -> dict[int, bytes]:
+    """The journal's hashes where `ahead` must agree with it. Raises ChainBroken."""
+    if not ahead.rows:
+        return {}
+    sql = "SELECT seq, hash FROM records WHERE seq IN (?, ?)"
+    try:
+        return dict(connection.execute(sql, anchors(ahead, head)).fetchall())
+    except sqlite3.DatabaseError as error:
+        raise ChainBroken(head.count, str(error)) from error
+
+
+def _chosen_ahead(path: Path, kinds: Collection[str], market: str) -> list[RowTuple]:
+    """Such rows of the ahead log, in order; SQLite may hold the first of them too."""
+    try:
+        rows = read_ahead(path).rows
+    except ChainBroken as error:
+        raise UserError(f"{path}: {error}; look with: ballast journal verify {path}") from error
+    return [
+        row for row in rows if (not kinds or row[2] in kinds) and (not market or row[3] == market)
+    ]
+
+
+def _finding(
+    path: Path, walked: tuple[Head, int], epochs: int, broken: ChainBroken | None
+) -> Verified:
+    head, ahead = walked
     return Verified(
         path=str(path),
-        records=broken.seq - 1 if broken else walked.count,
+        records=broken.seq - 1 if broken else head.count,
+        ahead=ahead,
         epochs=epochs,
-        head=walked.hash.hex(),
+        head=head.hash.hex(),
         broken_seq=broken.seq if broken else 0,
         problem=str(broken) if broken else "",
     )

@@ -42,7 +42,11 @@ class Gateway(Protocol):
         ...
 
     async def execute(self, command: Command) -> list[Event]:
-        """Do it and answer with facts. Failures are facts too: it raises nothing of a venue's."""
+        """Do it and answer with facts. Failures are facts too: it raises nothing of a venue's.
+
+        It is called in the very turn of the loop that decided. One that can write at once may do so
+        at the call, and return the coroutine that waits for the answer.
+        """
         ...
 
     async def close(self) -> None: ...
@@ -51,6 +55,10 @@ class Gateway(Protocol):
 class Journal(Protocol):
     def append(self, records: Iterable[Record]) -> None:
         """Queue records; they reach the disk in order and soon."""
+        ...
+
+    def is_durable(self) -> bool:
+        """Whether everything appended so far would survive `kill -9` already."""
         ...
 
     async def commit(self) -> None:
