@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from bench.harness import finish, ratio, timing
 from engine.runtime.journal import Durability, JournalParams, SqliteJournal, open_journal
 from engine.values.commands import Place
 from engine.values.records import OrderIntent
@@ -29,12 +30,6 @@ GROUP = 8
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     us: list[float]
-
-    def line(self) -> str:
-        ordered = sorted(self.us)
-        at = [ordered[min(len(ordered) - 1, int(len(ordered) * q))] for q in (0.5, 0.9, 0.99)]
-        cells = " ".join(f"{value:10.1f}" for value in (*at, ordered[-1]))
-        return f"{self.name:34}{cells}"
 
 
 def intent(number: int) -> OrderIntent:
@@ -122,13 +117,19 @@ async def all_of(directory: Path, rounds: int) -> list[Result]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--directory", type=Path, help="on the disk to be measured")
     chosen = parser.parse_args()
     rounds = ROUNDS_QUICK if chosen.quick else ROUNDS
     with tempfile.TemporaryDirectory(dir=chosen.directory) as directory:
         results = uvloop.run(all_of(Path(directory), rounds))
-    head = " ".join(f"{name:>10}" for name in ("p50 us", "p90 us", "p99 us", "max us"))
-    print("\n".join([f"{'':34}{head}", *(result.line() for result in results)]))
+    rows = {each.name: timing(each.name, [int(us * 1e3) for us in each.us]) for each in results}
+    one, sqlite = rows["journal, 1 records, kill"], rows["bare sqlite3, no chain, no thread"]
+    ratios = [
+        ratio("an intent's commit / bare sqlite3", one, sqlite),
+        ratio("an intent's commit / bare write", one, rows["bare write"]),
+    ]
+    finish(list(rows.values()), {}, as_json=chosen.json, ratios=ratios)
 
 
 if __name__ == "__main__":
