@@ -1,4 +1,4 @@
-"""The ccxt adapter against the loopback venue: what every adapter of a venue has to hold to."""
+"""Each adapter against the loopback venue: what every way to a venue has to hold to."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,12 +13,13 @@ from adapters.ccxt_pro.gateway import CcxtGateway
 from adapters.ccxt_pro.options import VenueOptions
 from adapters.ccxt_pro.private import ParsedPrivate
 from adapters.ccxt_pro.session import Session
-from adapters.ccxt_pro.venue import Venue, open_venue
 from adapters.common.client_ids import ClientIds
 from adapters.loopback.config import VenueConfig, atoms, btt_usdt
 from adapters.loopback.keys import KeyPair, new_ed25519, new_hmac
 from adapters.loopback.venue import LoopbackVenue
+from engine.cli.adapters import OpenVenue, adapter_of
 from engine.market.book import Book
+from engine.runtime.config import VenueConfig as VenueTable
 from engine.values.commands import Amend, Cancel, CancelAll, Place, QueryOrder, Reconcile
 from engine.values.errors import Failure
 from engine.values.events import (
@@ -44,6 +45,7 @@ from engine.values.instrument import Instrument
 from engine.values.units import NS_PER_S, Side
 
 WAIT_S = 20.0
+ADAPTERS = ("ccxt", "native")
 MARKET = "BTT/USDT@venue"
 LOTS = 8_000_000
 
@@ -97,7 +99,7 @@ class Facts:
 class Desk:
     """One account's adapter at the venue, running."""
 
-    def __init__(self, venue: Venue, item: Instrument, facts: Facts) -> None:
+    def __init__(self, venue: OpenVenue, item: Instrument, facts: Facts) -> None:
         self.venue = venue
         self.item = item
         self.facts = facts
@@ -147,9 +149,13 @@ class Desk:
 
 
 class TradingPlace:
-    """A venue with two accounts: ours, and somebody to trade with."""
+    """A venue with two accounts: ours, and somebody to trade with, both through one adapter.
 
-    def __init__(self) -> None:
+    Our key is Ed25519 and theirs is HMAC, so both kinds trade in every test.
+    """
+
+    def __init__(self, adapter: str) -> None:
+        self._adapter = adapter
         self.pairs = {"ours": new_ed25519("ours"), "theirs": new_hmac("theirs")}
         money = {"BTT": atoms("100000000"), "USDT": atoms("1000")}
         self.venue = LoopbackVenue(
@@ -165,13 +171,7 @@ class TradingPlace:
     async def desk(
         self, name: str, *, with_feed: bool = False, grade: Grade = Grade.VERIFIED
     ) -> Desk:
-        opened = open_venue(
-            VenueOptions(
-                name="venue", exchange="binance", urls=flat(self.venue.urls()), grade=grade
-            ),
-            WallClock(),
-            PairKeys(self.pairs[name]),
-        )
+        opened = self._opened(name, grade)
         self._stack.push_async_callback(opened.gateway.close)
         (item,) = await opened.gateway.instruments(["BTT/USDT"])
         facts = Facts()
@@ -183,6 +183,16 @@ class TradingPlace:
             self._stack.push_async_callback(ended, task)
         await facts.connected(Stream.PRIVATE)
         return Desk(opened, item, facts)
+
+    def _opened(self, name: str, grade: Grade) -> OpenVenue:
+        """As a config's word opens it; the native way has but one grade."""
+        table = VenueTable(name="venue", adapter=self._adapter, exchange="binance")
+        more = {"grade": grade} if self._adapter == "ccxt" else {}
+        adapter = adapter_of(table)
+        options = adapter.OPTIONS(
+            name="venue", exchange="binance", urls=flat(self.venue.urls()), **more
+        )
+        return adapter.open_venue(options, WallClock(), PairKeys(self.pairs[name]))
 
     async def close(self) -> None:
         await self._stack.aclose()
@@ -205,8 +215,8 @@ def flat(urls: dict[str, Any]) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def trading_place() -> AsyncIterator[TradingPlace]:
-    place = TradingPlace()
+async def trading_place(adapter: str) -> AsyncIterator[TradingPlace]:
+    place = TradingPlace(adapter)
     await place.venue.start()
     try:
         yield place
@@ -230,8 +240,9 @@ async def synced(ours: Desk, theirs: Desk, times: int = 1) -> None:
             await asyncio.sleep(0.3)
 
 
-async def test_the_book_that_comes_equals_the_venues_own() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_the_book_that_comes_equals_the_venues_own(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         theirs = await place.desk("theirs")
         await quoted(theirs)
         ours = await place.desk("ours", with_feed=True)
@@ -245,7 +256,7 @@ async def test_the_book_that_comes_equals_the_venues_own() -> None:
 
 
 async def test_a_parsed_book_that_comes_equals_the_venues_own() -> None:
-    async with trading_place() as place:
+    async with trading_place("ccxt") as place:
         theirs = await place.desk("theirs")
         await quoted(theirs)
         ours = await place.desk("ours", with_feed=True, grade=Grade.SNAPSHOT)
@@ -258,8 +269,9 @@ async def test_a_parsed_book_that_comes_equals_the_venues_own() -> None:
         await ours.facts.until(lambda: ours.facts.of(Trade))
 
 
-async def test_an_order_is_acknowledged_filled_and_paid_for() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_an_order_is_acknowledged_filled_and_paid_for(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         ours, theirs = await place.desk("ours"), await place.desk("theirs")
         report = await ours.place(Side.BUY, 62)
         assert (report.state, report.lots, report.filled_lots) == (OrderState.OPEN, LOTS, 0)
@@ -283,8 +295,9 @@ async def test_an_order_is_acknowledged_filled_and_paid_for() -> None:
         assert told == truth
 
 
-async def test_a_reconcile_after_a_restart_still_names_the_order_of_each_fill() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_a_reconcile_after_a_restart_still_names_the_order_of_each_fill(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         ours, theirs = await place.desk("ours"), await place.desk("theirs")
         report = await ours.place(Side.BUY, 62)
         await theirs.place(Side.SELL, 62, post_only=False)
@@ -294,8 +307,9 @@ async def test_a_reconcile_after_a_restart_still_names_the_order_of_each_fill() 
         assert (await again.reconcile(fill.trade_id)).fills == []
 
 
-async def test_o13_a_crossing_limit_maker_is_rejected() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_o13_a_crossing_limit_maker_is_rejected(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         ours, theirs = await place.desk("ours"), await place.desk("theirs")
         await quoted(theirs)
         (failed,) = await ours.gateway.execute(ours.order(Side.BUY, 64))
@@ -303,8 +317,9 @@ async def test_o13_a_crossing_limit_maker_is_rejected() -> None:
         assert (failed.failure, failed.code) == (Failure.REJECTED, "-2010")
 
 
-async def test_orders_are_canceled_one_by_one_and_all_at_once() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_orders_are_canceled_one_by_one_and_all_at_once(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         ours = await place.desk("ours")
         first = await ours.place(Side.BUY, 60)
         await ours.place(Side.BUY, 61)
@@ -325,8 +340,9 @@ async def test_orders_are_canceled_one_by_one_and_all_at_once() -> None:
         assert heard
 
 
-async def test_an_amend_moves_an_order_and_reports_both_legs() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_an_amend_moves_an_order_and_reports_both_legs(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         ours = await place.desk("ours")
         old = await ours.place(Side.BUY, 60)
         command = ours.order(Side.BUY, 61)
@@ -344,7 +360,7 @@ async def test_an_amend_moves_an_order_and_reports_both_legs() -> None:
 
 
 async def test_parsed_private_facts_are_complete_though_nobody_waits_for_them() -> None:
-    async with trading_place() as place:
+    async with trading_place("ccxt") as place:
         theirs = await place.desk("theirs")
         options = VenueOptions(name="venue", exchange="binance", urls=flat(place.venue.urls()))
         session = Session(options, WallClock(), PairKeys(place.pairs["ours"]))
@@ -372,15 +388,20 @@ async def test_parsed_private_facts_are_complete_though_nobody_waits_for_them() 
         await gateway.close()
 
 
-async def test_an_order_that_never_was_is_absent() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_an_order_that_never_was_is_absent(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         ours = await place.desk("ours")
         assert isinstance(await ours.query("b1-none"), OrderAbsent)
 
 
+@pytest.mark.parametrize("adapter", ADAPTERS)
 @pytest.mark.parametrize("how", ["cut", "hang"])
-async def test_o02_an_order_whose_answer_is_lost_is_unknown_and_found_by_query(how: str) -> None:
-    async with trading_place() as place:
+async def test_o02_an_order_whose_answer_is_lost_is_unknown_and_found_by_query(
+    adapter: str,
+    how: str,
+) -> None:
+    async with trading_place(adapter) as place:
         ours = await place.desk("ours")
         place.venue.faults.inject("O02", on="place", how=how)
         command = ours.order(Side.BUY, 62)
@@ -393,9 +414,10 @@ async def test_o02_an_order_whose_answer_is_lost_is_unknown_and_found_by_query(h
         assert len(place.venue.state().orders) == 1
 
 
+@pytest.mark.parametrize("adapter", ADAPTERS)
 @pytest.mark.parametrize("answer", ["-1006", "-1007", "500", "502", "503", "504"])
-async def test_o04_every_answer_that_proves_nothing_is_unknown(answer: str) -> None:
-    async with trading_place() as place:
+async def test_o04_every_answer_that_proves_nothing_is_unknown(adapter: str, answer: str) -> None:
+    async with trading_place(adapter) as place:
         ours = await place.desk("ours")
         place.venue.faults.inject("O04", on="place", answer=answer)
         (failed,) = await ours.gateway.execute(ours.order(Side.BUY, 62))
@@ -403,8 +425,9 @@ async def test_o04_every_answer_that_proves_nothing_is_unknown(answer: str) -> N
         assert failed.failure is Failure.UNKNOWN
 
 
-async def test_o15_after_a_429_places_wait_and_cancels_go_out() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_o15_after_a_429_places_wait_and_cancels_go_out(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         ours = await place.desk("ours")
         resting = await ours.place(Side.BUY, 60)
         place.venue.faults.inject("O15", retry=3)
@@ -422,8 +445,9 @@ async def test_o15_after_a_429_places_wait_and_cancels_go_out() -> None:
         assert isinstance(gone, OrderReport)
 
 
-async def test_p01_fills_of_a_dead_private_stream_are_found_by_reconciling() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_p01_fills_of_a_dead_private_stream_are_found_by_reconciling(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         ours = await place.desk("ours")
         report = await ours.place(Side.BUY, 62)
         place.venue.faults.inject("P01", fills=1, account="ours")
@@ -437,8 +461,9 @@ async def test_p01_fills_of_a_dead_private_stream_are_found_by_reconciling() -> 
         assert state.open_orders == []
 
 
-async def test_p02_a_fill_told_three_times_has_one_name() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_p02_a_fill_told_three_times_has_one_name(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         ours, theirs = await place.desk("ours"), await place.desk("theirs")
         await ours.place(Side.BUY, 62)
         await ours.facts.until(lambda: ours.facts.of(Balances))
@@ -448,8 +473,11 @@ async def test_p02_a_fill_told_three_times_has_one_name() -> None:
         assert len({fill.trade_id for fill in fills}) == 1
 
 
-async def test_f10_a_silent_venue_is_noticed_on_both_streams_within_three_seconds() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_f10_a_silent_venue_is_noticed_on_both_streams_within_three_seconds(
+    adapter: str,
+) -> None:
+    async with trading_place(adapter) as place:
         theirs = await place.desk("theirs")
         await quoted(theirs)
         ours = await place.desk("ours", with_feed=True)
@@ -468,8 +496,9 @@ async def test_f10_a_silent_venue_is_noticed_on_both_streams_within_three_second
         await synced(ours, theirs, times=2)
 
 
-async def test_f01_a_lost_delta_loses_the_book_and_it_comes_back_right() -> None:
-    async with trading_place() as place:
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_f01_a_lost_delta_loses_the_book_and_it_comes_back_right(adapter: str) -> None:
+    async with trading_place(adapter) as place:
         theirs = await place.desk("theirs")
         await quoted(theirs)
         ours = await place.desk("ours", with_feed=True)

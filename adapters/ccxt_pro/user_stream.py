@@ -2,24 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from adapters.ccxt_pro.link import Link
 from adapters.ccxt_pro.session import Session
 from adapters.common.backoff import Backoff
 from adapters.common.client_ids import ClientIds
+from adapters.common.private_frames import PrivateFrames, UserCodec
 from adapters.common.pulse import LinkLost
 from engine.values.errors import VenueError
-from engine.values.events import Event, OrderReport, Quarantined, Stream
+from engine.values.events import Stream
 from engine.values.instrument import Instrument
 from engine.values.ports import Inbox
 from engine.values.units import Ns
 
 LOGON_S_MAX = 5.0
-
-
-class UserCodec(Protocol):
-    def decode(self, frame: bytes, at_ns: Ns) -> list[Event]: ...
 
 
 class UserStream:
@@ -46,14 +43,15 @@ class UserStream:
         session, exchange = self._session, self._session.exchange
         url = exchange.urls["api"]["ws"]["ws-api"]["spot"]
         link = Link(exchange.client(url), session.options.name, Stream.PRIVATE, session.clock)
-        frames = _Frames(link, self._codec_for(list(session.instruments.values())), self._learn)
+        codec = self._codec_for(list(session.instruments.values()))
+        frames = _Frames(link, PrivateFrames(codec, self._client_ids, inbox, link.fail))
         try:
             link.listen(inbox, frames.take)
             await link.open(exchange.session)
-            frames.inbox = inbox
+            frames.is_open = True
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(link.watch(), name="private link")
-                tasks.create_task(self._log_on(link, frames), name="private logon")
+                tasks.create_task(self._log_on(link, frames, inbox), name="private logon")
         except* LinkLost:
             pass
         finally:
@@ -61,7 +59,7 @@ class UserStream:
             inbox.put(link.pulse.disconnected())
             await link.close(exchange)
 
-    async def _log_on(self, link: Link, frames: "_Frames") -> None:
+    async def _log_on(self, link: Link, frames: "_Frames", inbox: Inbox) -> None:
         session = self._session
         try:
             async with asyncio.timeout(LOGON_S_MAX):
@@ -71,41 +69,26 @@ class UserStream:
             link.fail(f"logon refused: {type(error).__name__}")
             return
         frames.is_logged_on = True
-        assert frames.inbox is not None
-        frames.inbox.put(link.pulse.connected())
-
-    def _learn(self, facts: list[Event]) -> None:
-        for fact in facts:
-            if isinstance(fact, OrderReport):
-                self._client_ids.learn(fact.market, fact.venue_id, fact.client_id)
+        inbox.put(link.pulse.connected())
 
 
 class _Frames:
     """Until logged on, ccxt sees the frames too, to find the answer to its request."""
 
-    def __init__(self, link: Link, codec: UserCodec, learn: Callable[[list[Event]], None]) -> None:
+    def __init__(self, link: Link, frames: PrivateFrames) -> None:
+        self.is_open = False
         self.is_logged_on = False
-        self.inbox: Inbox | None = None
         self._link = link
-        self._codec = codec
-        self._learn = learn
+        self._frames = frames
 
     def take(self, message: Any, at_ns: Ns) -> None:
-        if self.inbox is None:
+        if not self.is_open:
             return
         frame = message.data.encode() if isinstance(message.data, str) else message.data
         if not self.is_logged_on and b'"id"' in frame[:200]:
             self._answer(message)
             return
-        facts = self._codec.decode(frame, at_ns)
-        self._learn(facts)
-        for fact in facts:
-            self.inbox.put(fact)
-        if any(isinstance(fact, Quarantined) for fact in facts):
-            # It may have been a fill: a fresh connection brings a reconciliation.
-            self._link.fail("unreadable private frame")
-        if len(frame) < 300 and b"eventStreamTerminated" in frame:
-            self._link.fail("user data stream ended by the venue")
+        self._frames.take(frame, at_ns)
 
     def _answer(self, message: Any) -> None:
         try:

@@ -14,6 +14,7 @@ from engine.values.events import Grade
 from engine.values.instrument import Instrument
 from engine.values.ports import Clock, Feed
 
+OPTIONS = VenueOptions
 CODECS = ("binance",)
 """Exchange ids whose raw frames we read and prove ourselves."""
 

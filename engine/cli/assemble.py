@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from adapters.ccxt_pro.venue import Venue as CcxtVenue
-from adapters.ccxt_pro.venue import open_venue
+from engine.cli.adapters import OpenVenue, adapter_of
 from engine.cli.check import load_all, venue_options
 from engine.core import Engine, EngineParams
+from engine.runtime.beat import Heart
 from engine.runtime.clock import MonotonicClock
 from engine.runtime.config import Config, MarketConfig, VenueConfig, bands_of, config_hash
 from engine.runtime.control import ControlServer
@@ -55,12 +55,13 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
         opening = open_journal(config.journal_path, config.journal, clock.now_ns, redactor.redact)
         journal = await stack.enter_async_context(await opening)
         await _announce(config, journal, clock)
-        opened = {}
+        opened: dict[str, OpenVenue] = {}
         for venue in config.venues:
-            keys = _keys(venue, redactor)
-            opened[venue.name] = open_venue(options[venue.name], clock, keys)
+            keys, adapter = keys_of(venue, redactor), adapter_of(venue)
+            opened[venue.name] = adapter.open_venue(options[venue.name], clock, keys)
             stack.push_async_callback(opened[venue.name].gateway.close)
         live = await _join(config, loaded, opened, journal, clock)
+        live.heart = stack.enter_context(Heart(config.data_path))
         handler = Operating(live, config.name, config.mode.value).handle
         control = ControlServer(config.socket_path, handler, redactor=redactor)
         await stack.enter_async_context(control)
@@ -70,12 +71,12 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
 async def _join(
     config: Config,
     loaded: list[LoadedStrategy],
-    opened: dict[str, CcxtVenue],
+    opened: dict[str, OpenVenue],
     journal: SqliteJournal,
     clock: MonotonicClock,
 ) -> Live:
     """Ask the venues what the markets are, and recover from what the journal holds."""
-    instruments = await _instruments(config, opened)
+    instruments = await read_instruments(config, opened)
     params = _params(config, journal.epoch, opened)
     engine = Engine(_setups(config, loaded, instruments), params, _past(config.journal_path))
     venues = [
@@ -95,7 +96,7 @@ async def _join(
     return live
 
 
-async def _instruments(config: Config, opened: dict[str, CcxtVenue]) -> dict[str, Instrument]:
+async def read_instruments(config: Config, opened: dict[str, OpenVenue]) -> dict[str, Instrument]:
     found: dict[str, Instrument] = {}
     for name, venue in opened.items():
         symbols = [market.symbol for market in config.markets if market.venue == name]
@@ -129,7 +130,7 @@ def _setup(market: MarketConfig, loaded: LoadedStrategy, instrument: Instrument)
     )
 
 
-def _params(config: Config, epoch: int, opened: dict[str, CcxtVenue]) -> EngineParams:
+def _params(config: Config, epoch: int, opened: dict[str, OpenVenue]) -> EngineParams:
     timeouts = [venue.options.request_timeout_ms for venue in opened.values()]
     windows = [venue.options.recv_window_ms for venue in opened.values()]
     orders = OrdersParams(valid_ns=max(windows) * NS_PER_MS, lag_ns=max(timeouts) * NS_PER_MS)
@@ -144,7 +145,7 @@ def _params(config: Config, epoch: int, opened: dict[str, CcxtVenue]) -> EngineP
     )
 
 
-def _keys(venue: VenueConfig, redactor: Redactor) -> Credentials | None:
+def keys_of(venue: VenueConfig, redactor: Redactor) -> Credentials | None:
     return load_credentials(venue.key, venue.key_file, redactor) if venue.key else None
 
 

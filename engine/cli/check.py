@@ -3,13 +3,11 @@
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
-from adapters.ccxt_pro.options import VenueOptions
+from engine.cli.adapters import Options, options_of
 from engine.cli.show import as_json
 from engine.runtime.config import Config, MarketConfig, config_hash, load_config
-from engine.runtime.config_check import problems
 from engine.runtime.control import refuse_long
 from engine.runtime.plugins import LoadedStrategy, load_strategy
 from engine.values.errors import UserError
@@ -45,26 +43,15 @@ def load_all(config: Config, name: str) -> list[LoadedStrategy]:
     return loaded
 
 
-def venue_options(config: Config, name: str) -> dict[str, VenueOptions]:
+def venue_options(config: Config, name: str) -> dict[str, Options]:
     """What the adapter is told of each venue. Raises UserError with all that is wrong."""
-    options, mistakes = {}, []
+    options: dict[str, Options] = {}
+    mistakes: list[str] = []
     for index, venue in enumerate(config.venues):
-        fixed = {
-            "name": venue.name,
-            "exchange": venue.exchange,
-            "urls": venue.urls,
-            "sandbox": venue.sandbox,
-        }
-        table = {**venue.options, **fixed}
-        found = problems(table, VenueOptions, f"venues[{index}].options")
-        found += [
-            f"venues[{index}].options.{key}: stands in [[venues]] itself"
-            for key in fixed
-            if key in venue.options
-        ]
-        mistakes += found
-        if not found:
-            options[venue.name] = msgspec.convert(table, VenueOptions)
+        found, problems = options_of(venue, f"venues[{index}]")
+        mistakes += problems
+        if found is not None:
+            options[venue.name] = found
     if mistakes:
         raise UserError("\n".join(f"{name}: {mistake}" for mistake in mistakes))
     return options

@@ -56,7 +56,7 @@ class VenueConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """`[[venues]]`. `key` names a secret and is none; `key_file` is where it may lie."""
 
     name: str
-    adapter: Literal["ccxt"]
+    adapter: Literal["ccxt", "native"]
     exchange: str
     key: str = ""
     key_file: str = ""
