@@ -1,6 +1,7 @@
 """`ballast demo`: a thin market, an engine that quotes it, and the proof that the books agree."""
 
 import asyncio
+import signal
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.live import Live as Screen
 
 from engine.cli.assemble import quiet_logging, running
 from engine.cli.audit import Account, Audit, audit
+from engine.cli.check import load_all, venue_options
 from engine.cli.demo_venue import DemoVenue, open_venue
 from engine.cli.run import BROKEN, LEFT_AT_ONCE, LEFT_OPEN
 from engine.cli.show import as_json
@@ -78,7 +80,9 @@ def demo(
     """
     show = Show(seconds, Redactor(), is_quiet=json)
     quiet_logging(show.redactor)
-    loaded = load_config(config)
+    # Until the engine takes signals itself, SIGTERM unwinds as Ctrl-C does: it ends the venue.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    loaded = _checked(config)
     venue = open_venue(loaded.data_path, "btt-thin", seed)
     try:
         summary = uvloop.run(_run(_aimed(loaded, venue), str(config), venue, show))
@@ -97,6 +101,14 @@ def demo(
     else:
         typer.echo(_summary_text(summary))
     raise typer.Exit(0 if summary["clean"] else LEFT_OPEN)
+
+
+def _checked(path: Path) -> Config:
+    """The config, if all of it is right. A mistake in it must not cost a venue or a journal."""
+    config = load_config(path)
+    load_all(config, str(path))
+    venue_options(config, str(path))
+    return config
 
 
 def _aimed(config: Config, venue: DemoVenue) -> Config:

@@ -90,7 +90,12 @@ def _start(directory: Path, market: str, seed: int) -> dict[str, Any]:
         start_new_session=True,
     )
     assert child.stdout is not None
-    line = child.stdout.readline()
+    line = b""
+    try:
+        line = child.stdout.readline()
+    finally:
+        if not line:  # interrupted while it started, too
+            child.terminate()
     if not line:
         raise UserError(f"the demo's venue did not start; see {directory / 'venue.log'}")
     state: dict[str, Any] = json.loads(line)
