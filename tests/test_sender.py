@@ -22,11 +22,28 @@ class SlowJournal:
     def append(self, records):
         self.appended += records
 
+    def is_durable(self):
+        return self.may_commit.is_set() and self.durable.issuperset(self.appended)
+
     async def commit(self):
         held = set(self.appended)
         self.commits += 1
         await self.may_commit.wait()
         self.durable |= held
+
+
+class AheadJournal(SlowJournal):
+    """What was appended is durable at once."""
+
+    def append(self, records):
+        self.appended += records
+        self.durable |= set(records)
+
+    def is_durable(self):
+        return True
+
+    async def commit(self):
+        raise AssertionError("there was nothing to wait for")
 
 
 class Wire:
@@ -79,10 +96,24 @@ async def breathe():
         await asyncio.sleep(0)
 
 
+class SwiftWire(Wire):
+    """Writes at the call, and waits for the answer afterwards."""
+
+    def execute(self, command):
+        self.left.append(command)
+        if isinstance(command, Place):
+            assert command.client_id in self.journal.durable, "bytes before the intent"
+        return self._answer(command)
+
+    async def _answer(self, command):
+        await self.may_answer.wait()
+        return [acked(command)] if isinstance(command, Place) else []
+
+
 @asynccontextmanager
-async def running():
-    journal = SlowJournal()
-    wire, box = Wire(journal), Box()
+async def running(journal_kind=SlowJournal, wire_kind=Wire):
+    journal = journal_kind()
+    wire, box = wire_kind(journal), Box()
     sender = Sender(wire, journal, box, Clock())
     task = asyncio.create_task(sender.run())
     await breathe()
@@ -167,3 +198,52 @@ async def test_places_wait_for_answers_at_the_limit_and_cancels_do_not(monkeypat
         await breathe()
         assert wire.names()[5:] == [f"new{i}" for i in range(6)]
         assert sender.is_idle
+
+
+async def test_a_durable_place_is_with_the_gateway_before_send_returns():
+    async with running(AheadJournal, SwiftWire) as (sender, journal, wire, box):
+        decide(sender, journal, place("a"), place("b"))
+        assert wire.names() == ["a", "b"], "no turn of the loop lies between decision and bytes"
+        await breathe()
+        assert [type(fact) for fact in box] == [OrderSent, OrderSent, OrderReport, OrderReport]
+        assert sender.is_idle
+
+
+async def test_one_decision_is_heard_whole_before_any_of_it_leaves():
+    async with running(AheadJournal, SwiftWire) as (sender, journal, wire, box):
+        journal.append(["a", "b"])
+        sender.send([place("a"), cancel("old"), place("b"), cancel("a")])
+        assert wire.names() == ["old", "b"]
+        assert [fact.client_id for fact in box if isinstance(fact, OrderFailed)] == ["a"]
+
+
+async def test_durable_places_that_wait_for_the_wire_can_still_be_withdrawn(monkeypatch):
+    monkeypatch.setattr(senders, "IN_FLIGHT_MAX", 2)
+    async with running(AheadJournal, SwiftWire) as (sender, journal, wire, box):
+        wire.may_answer.clear()
+        decide(sender, journal, *(place(name) for name in "abcdef"))
+        assert wire.names() == ["a", "b"]
+        sender.send([cancel("d")])
+        sender.send([CancelAll(market="other", at_ns=1)])
+        assert wire.names() == ["a", "b", "all"]
+        wire.may_answer.set()
+        await breathe()
+        assert wire.names() == ["a", "b", "all", "c", "e", "f"]
+        assert [fact.client_id for fact in box if isinstance(fact, OrderFailed)] == ["d"]
+        assert sender.is_idle
+
+
+async def test_what_was_decided_before_the_sender_ran_leaves_when_it_runs():
+    journal = AheadJournal()
+    wire, box = SwiftWire(journal), Box()
+    sender = Sender(wire, journal, box, Clock())
+    decide(sender, journal, place("a"), place("b"))
+    sender.send([cancel("a")])
+    assert wire.left == []
+    task = asyncio.create_task(sender.run())
+    await breathe()
+    assert wire.names() == ["b"]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    decide(sender, journal, place("late"))
+    assert wire.names() == ["b"], "a sender that has ended sends nothing"
