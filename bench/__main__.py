@@ -111,7 +111,7 @@ def _joined(old: Report, new: Report) -> Report:
     """`new` with those results of `old` that it did not take again and that still exist."""
     taken = {result.name for result in new.results}
     kept = [r for r in old.results if r.name not in taken and r.name in discover()]
-    results = sorted([*new.results, *kept], key=lambda result: result.name)
+    results = sorted([*new.results, *kept], key=lambda result: discover().index(result.name))
     return msgspec.structs.replace(new, results=results)
 
 

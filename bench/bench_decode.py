@@ -12,6 +12,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from engine.values.instrument import Instrument
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(os.environ.get("MARKET_DATA") or ROOT.parent / "shared" / "data") / "binance_wire"
 FILES = ("btcusdt_20240808.gz", "btcusdt_20240809.gz")
-ROUNDS, ROUNDS_QUICK, FRAMES_QUICK, BLOCK = 3, 1, 25_000, 500
+ROUNDS, ROUNDS_QUICK, FRAMES_QUICK, BLOCK = 3, 1, 8_000, 500
 SYMBOL, MARKET_ID = "BTC/USDT", "BTCUSDT"
 INSTRUMENT = Instrument(
     symbol=SYMBOL, venue="binance", venue_symbol=MARKET_ID, base="BTC", quote="USDT",
@@ -122,11 +123,12 @@ def kind_of(text: str) -> str:
     return {"depth@100ms": "depth", "bookTicker": "bookTicker", "trade": "trade"}.get(name, "other")
 
 
-def recorded() -> list[Frame]:
+def recorded(count: int | None) -> list[Frame]:
+    """The first `count` frames of the capture, all of them for None."""
     paths = [FOLDER / name for name in FILES]
     if not all(path.exists() for path in paths):
         return []
-    texts = (frame.decode() for _, _, frame in read_lines(paths))
+    texts = (frame.decode() for _, _, frame in islice(read_lines(paths), count))
     return [(kind_of(text), text) for text in texts]
 
 
@@ -200,12 +202,10 @@ async def measure(frames: list[Frame], rounds: int, tell: Callable[[str], None])
 
 def main() -> None:
     args = arguments(__doc__ or "")
-    frames = recorded()
+    frames = recorded(FRAMES_QUICK if args.quick else None)
     source = "recorded BTCUSDT spot wire"
     if not frames:
         frames, source = synthetic(FRAMES_QUICK), "frames made up here: the recording is absent"
-    if args.quick:
-        frames = frames[:FRAMES_QUICK]
     rounds = ROUNDS_QUICK if args.quick else ROUNDS
     tell = lambda text: print(text, file=sys.stderr)  # noqa: E731
     ours, theirs = asyncio.run(measure(frames, rounds, tell))

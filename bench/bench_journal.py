@@ -1,4 +1,4 @@
-"""What an intent waits for: append and commit through aiosqlite, beside the bare disk in one run.
+"""What an intent waits for: append and commit, beside the bare disk in one run.
 
 `commit one` is what stands before an order's first byte. The bare ones are lower bounds: a write
 (survives kill -9) and a write with fdatasync (survives a power cut) of the same bytes.

@@ -21,7 +21,7 @@ from engine.values.units import NS_PER_MS
 
 COUNTS = (1, 10, 50, 200)
 BLOCK = 400
-ROUNDS, ROUNDS_QUICK = 60, 5
+ROUNDS, ROUNDS_QUICK = 60, 3
 COST_MAX, MEMORY_MB_MAX = 1.3, 2.0
 DEEP = 2_000
 """Levels of each book while memory is measured: as many as Binance's snapshot has on both sides."""
@@ -130,7 +130,8 @@ def print_memory(how_many: int) -> None:
 
 
 def measured(rounds: int) -> dict[int, Spans]:
-    found = {how_many: Spans(how_many) for how_many in COUNTS}
+    counts = COUNTS if rounds > ROUNDS_QUICK else (COUNTS[0], COUNTS[-1])
+    found = {how_many: Spans(how_many) for how_many in counts}
     order = list(found.values())
     for spans in order:
         spans.block(BLOCK)
@@ -159,9 +160,9 @@ def main() -> None:
     ratios = [
         ratio(f"{name}: {most} markets / 1", rows[name][most], rows[name][1], COST_MAX)
         for name in ("quiet", "deciding", "shared")
-        for most in COUNTS[1:]
+        for most in list(found)[1:]
     ]
-    few, many = (1, 200) if not chosen.quick else (1, 50)
+    few, many = (1, 200) if not chosen.quick else (1, 40)
     each_mb = (memory_kb(many) - memory_kb(few)) / (many - few) / 1024
     per_market = Ratio(name="memory: MB a market / 1 MB", value=each_mb, at_most=MEMORY_MB_MAX)
     facts: dict[str, object] = {

@@ -100,7 +100,8 @@ def test_a_benchmark_is_found_by_its_name_and_says_what_it_is_for(tmp_path):
     (tmp_path / "bench_b.py").write_text('"""B measures b."""\nraise SystemExit\n')
     (tmp_path / "bench_a.py").write_text('"""A measures a.\n\nMore."""\n')
     (tmp_path / "harness.py").write_text("")
-    assert discover(tmp_path) == ["a", "b"]
+    (tmp_path / "bench_wire.py").write_text("")
+    assert discover(tmp_path) == ["wire", "a", "b"]
     assert (about("a", tmp_path), about("b", tmp_path)) == ("A measures a.", "B measures b.")
 
 
