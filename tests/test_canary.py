@@ -196,9 +196,9 @@ live.Live._tick = broken
 CRASH_AT_START = """
 import pathlib
 from engine.cli import assemble
-async def broken(config, opened):
+def broken(*parts, **more):
     raise RuntimeError(pathlib.Path(ECHO).read_text())
-assemble._instruments = broken
+assemble.ControlServer = broken
 """
 
 

@@ -21,6 +21,7 @@ VERBS = {
     "halt": "operate",
     "resume": "operate",
     "stop": "operate",
+    "watchdog": "watchdog",
     "check": "check",
     "doctor": "doctor",
     "venue": "venue",

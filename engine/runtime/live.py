@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from engine.core import Engine
+from engine.runtime.beat import Heart
 from engine.runtime.clock import MonotonicClock
 from engine.runtime.colocated import Spin, settle_in
 from engine.runtime.config import RuntimeParams
@@ -86,6 +87,7 @@ class Live:
         self.ended = asyncio.Event()
         self.spin = Spin(self.inbox, params.host)
         self.scratch: Callable[[], Engine] | None = None
+        self.heart: Heart | None = None
 
     def on_alert(self, tell: Callable[[Alert], None]) -> None:
         self._on_alert.append(tell)
@@ -132,6 +134,8 @@ class Live:
         finally:
             open_orders = self.engine.open_orders_at_stop
             self.spin.stop()
+            if self.heart is not None and open_orders == 0:
+                self.heart.leave()
             self._end(open_orders, reason)
             self.ended.set()
         return Ending(open_orders=open_orders, reason=reason)
@@ -189,6 +193,8 @@ class Live:
             self._send(step.commands)
         for alert in step.alerts:
             self._tell(alert)
+        if self.heart is not None and isinstance(event, Timer):
+            self.heart.beat()
         if self._told and (done := self._told.pop(id(event), None)) is not None:
             done.set_result(None)
         spent_ns = time.perf_counter_ns() - began_ns

@@ -1,0 +1,122 @@
+"""The watchdog cancels what a dead or hung engine left, and leaves a living one alone."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import tomlkit
+
+from engine.cli.audit import Account
+from engine.cli.demo_venue import flat
+from engine.runtime.beat import Heart, Pulse, pulse
+from engine.values.units import NS_PER_S
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_no_heart_was_ever_there(tmp_path):
+    assert pulse(tmp_path, NS_PER_S)[0] is Pulse.ABSENT
+
+
+def test_a_beat_is_seen_and_its_absence_too(tmp_path):
+    with Heart(tmp_path) as heart:
+        assert pulse(tmp_path, NS_PER_S)[0] is Pulse.BEATING
+        time.sleep(0.02)
+        assert pulse(tmp_path, 1_000_000)[0] is Pulse.STOPPED
+        heart.leave()
+        assert pulse(tmp_path, 1_000_000)[0] is Pulse.LEFT
+
+
+def test_a_beat_of_an_earlier_boot_is_no_beat(tmp_path, monkeypatch):
+    with Heart(tmp_path) as heart:
+        later = time.monotonic_ns() + 3600 * NS_PER_S
+        monkeypatch.setattr(time, "monotonic_ns", lambda: later)
+        heart.beat()
+        monkeypatch.undo()
+        assert pulse(tmp_path, NS_PER_S)[0] is Pulse.STOPPED
+
+
+def ballast(*words: str, **options) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "engine.cli", *words], cwd=ROOT, text=True, **options
+    )
+
+
+@pytest.fixture
+def market(tmp_path):
+    """A venue process, a config for it, and the venue's own view of the account."""
+    key = tmp_path / "key.json"
+    venue = ballast(
+        "venue", "--balance", "BTT=200000000,USDT=1000", "--key-file", str(key), "--json",
+        stdout=subprocess.PIPE,
+    )  # fmt: skip
+    urls = flat(json.loads(venue.stdout.readline())["urls"])
+    config = tomlkit.parse((ROOT / "configs" / "demo.toml").read_text())
+    config["data_dir"] = str(tmp_path / "data")
+    config["venues"][0]["urls"] = urls
+    config["venues"][0]["key_file"] = str(key)
+    path = tmp_path / "c.toml"
+    path.write_text(tomlkit.dumps(config))
+    held = json.loads(key.read_text())
+    yield path, Account(urls["private"], held["api_key"], held["secret"])
+    venue.terminate()
+    venue.communicate(timeout=10)
+
+
+def until(is_true, patience_s=30.0) -> float:
+    """Seconds until it held."""
+    began = time.monotonic()
+    while not is_true():
+        assert time.monotonic() - began < patience_s, "it never came about"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["H01 killed", "H04 hung"])
+def test_orders_of_an_engine_that_stopped_deciding_are_cancelled(market, blow):
+    config, account = market
+
+    def open_orders() -> int:
+        return len(account.get("openOrders", symbol="BTTUSDT"))
+
+    dog = ballast("watchdog", str(config), "--once", "--json", stdout=subprocess.PIPE)
+    engine = ballast("run", str(config), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        until(lambda: open_orders() >= 2)
+        assert dog.poll() is None
+        os.kill(engine.pid, blow)
+        until(lambda: open_orders() == 0, patience_s=10.0)
+        told, _ = dog.communicate(timeout=10)
+    finally:
+        for process in (engine, dog):
+            process.kill()
+            process.wait()
+    words = [json.loads(line)["watchdog"] for line in told.splitlines()]
+    assert words[-2:] == ["the decision loop has stopped", "cancelled"]
+
+
+@pytest.mark.slow
+def test_an_engine_that_leaves_in_order_is_left_alone(market):
+    config, account = market
+    engine = ballast("run", str(config), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    dog = ballast("watchdog", str(config), "--json", stdout=subprocess.PIPE)
+    try:
+        until(lambda: len(account.get("openOrders", symbol="BTTUSDT")) >= 2)
+        engine.send_signal(signal.SIGTERM)
+        assert engine.wait(timeout=15) == 0
+        time.sleep(1.5)
+        dog.terminate()
+        told, _ = dog.communicate(timeout=10)
+    finally:
+        for process in (engine, dog):
+            process.kill()
+            process.wait()
+    words = [json.loads(line)["watchdog"] for line in told.splitlines()]
+    assert "cancelled" not in words
+    assert words[-1] == "the engine left in order"
