@@ -56,7 +56,8 @@ class Engine:
     def process(self, event: ev.Event) -> Step:
         """Join one fact and say what is to be done, kept and shown. Total: raises nothing."""
         step = Step(commands=[], records=[], alerts=[])
-        self.now_ns = max(self.now_ns, event.at_ns)
+        if event.at_ns > self.now_ns:
+            self.now_ns = event.at_ns
         match event:
             case ev.BookDelta() | ev.BookSnapshot() | ev.BookLost() | ev.TopOfBook() | ev.Trade():
                 self._on_market(event, step)

@@ -112,18 +112,21 @@ class LadderStrategy:
                 bids_absent="the market has neither bids nor asks",
                 asks_absent="the market has neither bids nor asks",
             )
-        bids, bids_absent = self._side(Side.BUY, view, reference)
-        asks, asks_absent = self._side(Side.SELL, view, reference)
+        skew = view.bands.lean(view.position_lots) * self.params.lean_ticks
+        width = self.half_width(view)
+        bids, bids_absent = self._side(Side.BUY, view, reference, skew, width)
+        asks, asks_absent = self._side(Side.SELL, view, reference, skew, width)
         return Ladder(bids=bids, asks=asks, bids_absent=bids_absent, asks_absent=asks_absent)
 
-    def _side(self, side: Side, view: View, reference: float) -> tuple[tuple[Level, ...], str]:
+    def _side(
+        self, side: Side, view: View, reference: float, skew: float, width: float
+    ) -> tuple[tuple[Level, ...], str]:
         """The quotes of one side, or why there are none."""
         absent = _absent(side, view)
         if absent:
             return (), absent
         params, own, sign = self.params, view.own_ticks(side), side.sign
-        skew = view.bands.lean(view.position_lots) * params.lean_ticks
-        width, step = self.half_width(view), self._step(side, view)
+        step, lots_min = self._step(side, view), view.instrument.lots_min
         share, opening = self._size_share(side, view), self._stance_opening(side, view)
         stance = f"{_stance_text(view)}, inventory {view.zone}"
         levels = []
@@ -143,8 +146,7 @@ class LadderStrategy:
                 clamp=passive or clamp,
             )
             lots = math.floor(params.lots * (1 + rank * params.lots_growth) * share)
-            lots = max(lots, view.instrument.lots_min)
-            levels.append(Level(tick=tick, lots=lots, reason=reason))
+            levels.append(Level(tick=tick, lots=max(lots, lots_min), reason=reason))
         kept = _within_limits(levels, view)
         return kept, "" if kept else "no price is left within the instrument's limits"
 

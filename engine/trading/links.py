@@ -27,7 +27,8 @@ class Link:
         self.is_up, self.why_down = False, reason
 
     def alive(self, at_ns: Ns) -> None:
-        self.last_ns = max(self.last_ns, at_ns)
+        if at_ns > self.last_ns:
+            self.last_ns = at_ns
 
     def doubt(self, now_ns: Ns, silence_ns_max: Ns) -> str:
         """Why this wire cannot be trusted now; "" when it can."""

@@ -120,13 +120,13 @@ class Maker:
     def _heed(self, posture: Action | None) -> None:
         """REFUSE, PULL_SIDE and HEDGE act within the gate; the graver ones are the market's."""
         gate = self.quoter.gate
+        if posture not in (Action.PULL_MARKET, Action.CANCEL_ONLY, Action.HALT):
+            self.standing.settle("risk")
+            return
         why = "; ".join(reason for _, reason in gate.tripped()[:1])
         if posture is Action.HALT:
             self.standing.halt(why)
-        if posture in (Action.PULL_MARKET, Action.CANCEL_ONLY, Action.HALT):
-            self.standing.doubt("risk", why)
-        else:
-            self.standing.settle("risk")
+        self.standing.doubt("risk", why)
 
     def _decide(self, cause: str, now_ns: Ns, step: Step) -> None:
         view, reading = self._observe(now_ns, step)
@@ -181,27 +181,24 @@ class Maker:
     ) -> int:
         """Journal a decision that does something or reads differently; else only remember it."""
         last = self.quoter.last
+        is_new = last is None or is_acting or _silence(last.ladder) != _silence(approved.ladder)
         decision = Decision(
             market=self.market,
             at_ns=view.now_ns,
-            decision=(last.decision if last else 0) + 1,
+            decision=(last.decision if last else 0) + is_new,
             cause=cause,
             inputs=_inputs(view, self.quoter.sequence),
             ladder=approved.ladder,
             refused=list(approved.refused),
         )
-        is_new = last is None or is_acting or _silence(last) != _silence(decision)
         if is_new:
             step.records.append(decision)
-        else:
-            assert last is not None
-            decision = msgspec.structs.replace(decision, decision=last.decision)
         self.quoter.last = decision
         return decision.decision
 
     def _note_state(self, now_ns: Ns, step: Step) -> None:
         before = self.state
-        self.state = self.standing.state(bool(self.keeper.orders.live(self.market)))
+        self.state = self.standing.state(bool(self.keeper.orders.sums(self.market).live))
         if self.state == before:
             return
         if self.state[0] is not before[0] or self.state[0] is not MarketState.QUOTING:
@@ -218,8 +215,7 @@ class Maker:
             step.alert(self.market, now_ns, "critical", f"{self.state[0]}: {self.state[1]}")
 
 
-def _silence(decision: Decision) -> tuple[bool, str, bool, str]:
-    ladder = decision.ladder
+def _silence(ladder: Ladder) -> tuple[bool, str, bool, str]:
     return bool(ladder.bids), ladder.bids_absent, bool(ladder.asks), ladder.asks_absent
 
 

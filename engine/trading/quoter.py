@@ -72,6 +72,8 @@ class Quoter:
         self.vouched_ns: Ns = 0
         self._seen: tuple[Tick, Tick, float] = (0, 0, 0.0)
         self._slept_on: Top = (0, 0, 0, 0)
+        self._shown: Top = (0, 0, 0, 0)
+        self._shown_own: OwnLevels = self.own
         self._seen_label = RatingLabel.NEUTRAL
         self.phase_ppm: Ppm = 0
         self._timer_due_ns: Ns = 0
@@ -109,7 +111,7 @@ class Quoter:
         book = self.book
         self.sequence, self.book_ns = fact.sequence, fact.at_ns
         self.delay.observe(fact.at_ns, fact.venue_ns)
-        self.features.on_book(self._top(), fact.at_ns)
+        self._feel(book, fact.at_ns)
         if book.is_crossed():
             self.standing.doubt("crossed", f"bid {book.bid_tick} against ask {book.ask_tick}")
         else:
@@ -120,6 +122,21 @@ class Quoter:
             self.standing.doubt("second stream", wrong)
         else:
             self.standing.settle("second stream")
+
+    def _feel(self, book: Book, at_ns: Ns) -> None:
+        """Show the features the top without us, unless it must be the one that they know.
+
+        What stands at the best prices and what of it is ours make it, where we do not hide a price.
+        """
+        shown, features = (
+            (book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots),
+            self.features,
+        )
+        is_known = shown == self._shown and self.own is self._shown_own
+        if is_known and (features.bid_tick, features.ask_tick) == (shown[0], shown[2]):
+            return
+        self._shown, self._shown_own = shown, self.own
+        features.on_book(self._top(), at_ns)
 
     def watch(self, now_ns: Ns) -> None:
         """What only time shows: a book that stopped while the second stream moves on."""

@@ -4,15 +4,12 @@ from engine.trading.keeper import Keeper
 from engine.trading.quoter import Quoter
 from engine.trading.risk import Reading
 from engine.trading.strategy import View
-from engine.values.units import Side
 
 
 def reading_of(keeper: Keeper, quoter: Quoter, view: View) -> Reading:
     """One moment of the market as the gate judges it."""
     market, now_ns = quoter.market, view.now_ns
-    live = keeper.orders.live(market)
-    results = keeper.portfolio.results(market)
-    bid_lots, ask_lots = keeper.orders.working_lots(market)
+    sums, results = keeper.orders.sums(market), keeper.portfolio.results(market)
     has_mid = bool(view.bid_tick and view.ask_tick)
     mark_tick = (view.bid_tick + view.ask_tick) // 2
     drawdown = results.mark(mark_tick, now_ns) if has_mid else None
@@ -28,12 +25,12 @@ def reading_of(keeper: Keeper, quoter: Quoter, view: View) -> Reading:
         reference_tick=view.mid if has_mid else None,
         reference_age_ns=now_ns - quoter.vouched_ns,
         position_lots=view.position_lots,
-        working_bid_lots=bid_lots,
-        working_ask_lots=ask_lots,
-        own_bid_tick=max((o.tick for o in live if o.side is Side.BUY), default=0),
-        own_ask_tick=min((o.tick for o in live if o.side is Side.SELL), default=0),
-        open_orders=len(live),
-        pnl_atoms=results.pnl(mark_tick) if has_mid else None,
+        working_bid_lots=sums.working_bid_lots,
+        working_ask_lots=sums.working_ask_lots,
+        own_bid_tick=sums.bid_tick,
+        own_ask_tick=sums.ask_tick,
+        open_orders=len(sums.live),
+        pnl_atoms=results.marked_atoms if has_mid else None,
         drawdown_atoms=drawdown,
         turnover_atoms=results.turnover(now_ns),
     )

@@ -101,6 +101,8 @@ class Gate:
     def observe(self, reading: Reading) -> list[RiskTripped]:
         """Judge the market at this moment; the rows that tripped or let go since the last call."""
         self._look(reading)
+        if not self._unreported:
+            return []
         records = list(self._unreported)
         self._unreported.clear()
         return records
@@ -123,7 +125,9 @@ class Gate:
 
     def posture(self) -> Action | None:
         """The strongest action that is tripped."""
-        return max((watch.action for watch in self._trips), key=_RANK.__getitem__, default=None)
+        if not self._trips:
+            return None
+        return max((watch.action for watch in self._trips), key=_RANK.__getitem__)
 
     def tripped(self) -> list[tuple[Check, str]]:
         """The rows that are tripped, strongest first, each with its reason."""
@@ -132,6 +136,8 @@ class Gate:
 
     def hedges(self, reading: Reading) -> list[Hedge]:
         """What should be shed elsewhere: once a trip, and again after each further cool-down."""
+        if not self._trips:
+            return []
         due = [watch for watch in self._trips if watch.is_hedge_due(reading.now_ns)]
         gap_lots = reading.position_lots - self._bands.target_lots
         if not (due and gap_lots):

@@ -17,6 +17,9 @@ class MarketState(StrEnum):
     HALTED = "HALTED"
 
 
+QUOTING, READY = (MarketState.QUOTING, ""), (MarketState.READY, "nothing quoted")
+
+
 class Standing:
     """The doubts about one market, by source. A market quotes only while there are none.
 
@@ -70,7 +73,8 @@ class Standing:
 
     @property
     def may_quote(self) -> bool:
-        return self.may_quote_but_for("")
+        latched = self.halted or self.frozen or self.stopping or self.private_down
+        return self.is_reconciled and not (self.doubts or latched)
 
     def may_quote_but_for(self, source: str) -> bool:
         """Whether nothing, or nothing but this one source of doubt, stands against quoting."""
@@ -91,7 +95,7 @@ class Standing:
         if self.doubts:
             source, reason = next(iter(self.doubts.items()))
             return MarketState.PULLED, f"{source}: {reason}"
-        return (MarketState.QUOTING, "") if has_quotes else (MarketState.READY, "nothing quoted")
+        return QUOTING if has_quotes else READY
 
 
 def missing_side(side: Side, state: tuple[MarketState, str], absent: str, is_wished: bool) -> str:
