@@ -490,6 +490,7 @@ async def test_f10_a_silent_venue_is_noticed_on_both_streams_within_three_second
         assert {fact.stream for fact in lost[:2]} == {Stream.PUBLIC, Stream.PRIVATE}
         assert all(fact.at_ns - began_ns < 4 * NS_PER_S for fact in lost[:2])
         assert ours.facts.of(BookLost)
+        await theirs.facts.until(lambda: theirs.facts.of(Disconnected))
         place.venue.faults.heal("F10")
         await ours.facts.connected(Stream.PUBLIC, times=2)
         for desk in (ours, theirs):
