@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -465,3 +466,25 @@ async def test_power_durability_also_commits(tmp_path: Path) -> None:
         await journal.commit()
         level = await journal._stored.writer.execute_fetchall("PRAGMA synchronous")
         assert next(iter(level))[0] == 2
+
+
+async def test_a_start_that_is_cancelled_at_any_moment_leaves_no_thread_behind(
+    tmp_path: Path,
+) -> None:
+    """A connection that nobody closed would keep the process, and its lock, for ever."""
+    is_cancelled = True
+    for number in range(200):
+        opening = asyncio.create_task(open_journal(tmp_path / str(number) / "j.db", PARAMS))
+        await asyncio.sleep(number * 0.0003)
+        opening.cancel()
+        found = (await asyncio.gather(opening, return_exceptions=True))[0]
+        is_cancelled = isinstance(found, asyncio.CancelledError)
+        if isinstance(found, SqliteJournal):
+            await found.close()
+            break
+    assert not is_cancelled, "the last one came too late to cancel anything"
+    for _ in range(100):
+        if not any("connection_worker" in thread.name for thread in threading.enumerate()):
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(threading.enumerate())

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import time
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiosqlite
@@ -70,31 +71,27 @@ async def open_stored(path: Path, *, is_power_safe: bool) -> StoredJournal:
     """Open or create `path` with its tail proved, what stood only in its ahead log moved into it,
     and its next epoch on the disk.
 
-    Raises UserError; then nothing is left open.
+    Raises UserError. Then, and when cancelled, nothing is left open: a connection that is not
+    closed keeps its thread, and with it the process, alive for ever.
     """
     private_directory(path.parent)
     private_file(path)
-    ahead = AheadLog(path)
-    opened: list[aiosqlite.Connection] = []
-    try:
-        for _ in range(2):
-            opened.append(
-                await aiosqlite.connect(path, isolation_level=None, timeout=OPEN_TIMEOUT_S)
-            )
-    except sqlite3.Error as error:
-        for connection in opened:
-            await connection.close()
-        ahead.close()
-        raise _unusable(path, error) from error
-    stored = StoredJournal(path, (opened[0], opened[1]), ahead)
-    try:
-        await _prepare(stored, is_power_safe=is_power_safe)
-    except (sqlite3.Error, OSError, ChainBroken, msgspec.DecodeError, UserError) as error:
-        await stored.close()
-        if isinstance(error, UserError):
-            raise
-        raise _unusable(path, error) from error
+    async with AsyncExitStack() as opened:
+        ahead = AheadLog(path)
+        opened.callback(ahead.close)
+        try:
+            connections = (await _connected(path, opened), await _connected(path, opened))
+            stored = StoredJournal(path, connections, ahead)
+            await _prepare(stored, is_power_safe=is_power_safe)
+        except (sqlite3.Error, OSError, ChainBroken, msgspec.DecodeError) as error:
+            raise _unusable(path, error) from error
+        opened.pop_all()
     return stored
+
+
+async def _connected(path: Path, opened: AsyncExitStack) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(path, isolation_level=None, timeout=OPEN_TIMEOUT_S)
+    return await opened.enter_async_context(connection)
 
 
 async def _prepare(stored: StoredJournal, *, is_power_safe: bool) -> None:
