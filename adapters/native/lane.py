@@ -53,8 +53,9 @@ class Lane:
             self._timer.cancel()
         await self.link.close()
         if self._watching is not None:
-            with suppress(LinkLost):
-                await self._watching
+            await asyncio.wait({self._watching})
+            # Whoever waits in `until_due` has heard how it ended; asyncio wants it looked at.
+            self._watching.cancelled() or self._watching.exception()
 
     async def _before_loss(self, wish: Awaitable[T]) -> T:
         assert self._watching is not None
