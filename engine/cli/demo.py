@@ -80,7 +80,7 @@ def demo(
     """
     show = Show(seconds, Redactor(), is_quiet=json)
     quiet_logging(show.redactor)
-    # Until the engine takes signals itself, SIGTERM unwinds as Ctrl-C does: it ends the venue.
+    # Until the engine takes signals itself, SIGTERM unwinds like Ctrl-C, and the venue is ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     loaded = _checked(config)
     venue = open_venue(loaded.data_path, "btt-thin", seed)
@@ -120,6 +120,8 @@ def _aimed(config: Config, venue: DemoVenue) -> Config:
 
 async def _run(config: Config, name: str, venue: DemoVenue, show: Show) -> dict[str, Any]:
     """Quote for the time asked, stop in order, and hold the journal against the venue."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
     async with running(config, name, show.redactor) as live:
         operating = Operating(live, config.name, config.mode.value)
         narrator = asyncio.create_task(show.follow(live, operating), name="show")
