@@ -104,6 +104,9 @@ class LadderStrategy:
 
     def __init__(self, params: LadderParams) -> None:
         self.params = params
+        self._sizes = [
+            params.lots * (1 + rank * params.lots_growth) for rank in range(params.levels)
+        ]
 
     def quote(self, view: View) -> Ladder:
         reference = _reference(view)
@@ -125,12 +128,12 @@ class LadderStrategy:
         absent = _absent(side, view)
         if absent:
             return (), absent
-        params, own, sign = self.params, view.own_ticks(side), side.sign
-        step, lots_min = self._step(side, view), view.instrument.lots_min
+        own, sign, lots_min = view.own_ticks(side), side.sign, view.instrument.lots_min
+        step = self._step(side, view)
         share, opening = self._size_share(side, view), self._stance_opening(side, view)
         stance = f"{_stance_text(view)}, inventory {view.zone}"
         levels = []
-        for rank in range(params.levels):
+        for rank, size in enumerate(self._sizes):
             apart, clamp = width + rank * step + (opening[0] + rank * opening[1]), ""
             wished = reference + skew - sign * apart
             if own and self._is_held(side, wished, own):
@@ -145,7 +148,7 @@ class LadderStrategy:
                 stance=stance,
                 clamp=passive or clamp,
             )
-            lots = math.floor(params.lots * (1 + rank * params.lots_growth) * share)
+            lots = math.floor(size * share)
             levels.append(Level(tick=tick, lots=max(lots, lots_min), reason=reason))
         kept = _within_limits(levels, view)
         return kept, "" if kept else "no price is left within the instrument's limits"

@@ -60,7 +60,8 @@ class Maker:
     def on_timer(self, now_ns: Ns, step: Step) -> None:
         self.quoter.watch(now_ns)
         self.keeper.ask(self.market, self.standing, now_ns, step)
-        is_due = now_ns >= self._observe_due_ns
+        is_new = self.quoter.last is None  # a market that has yet to begin is looked at each time
+        is_due = is_new or now_ns >= self._observe_due_ns
         if is_due and self.standing.may_quote_but_for("risk"):
             self._observe(now_ns, step)
         self.look(now_ns, step)

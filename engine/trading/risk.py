@@ -8,13 +8,11 @@ import msgspec
 
 from engine.trading.risk_checks import Number, Scene, Span, adding_sides, scene_of, span_of
 from engine.trading.risk_cut import (
-    Cuts,
     Leave,
-    absence,
     all_refused,
     caps_of,
-    cut,
     room_of,
+    stand_of,
     takes,
     with_those_too_many,
 )
@@ -88,8 +86,9 @@ class Gate:
         self._observed: Scene | None = None
         self._trips: list[Watch] = []
         self._of = {check: [w for w in self._watches if w.row.check is check] for check in Check}
+        self._of_market = [watch for watch in self._watches if watch.of_market]
         self._of_quotes = [watch for watch in self._watches if watch.of_quotes]
-        self._caps = {grade: caps_of(self._of, bands, grade) for grade in Grade}
+        self._caps = {grade: caps_of(self._of, instrument, bands, grade) for grade in Grade}
         self._unreported: deque[RiskTripped] = deque(maxlen=UNREPORTED_MAX)
 
     def __repr__(self) -> str:
@@ -158,7 +157,7 @@ class Gate:
         if problem:
             self.nonsense_count += 1
             return self._nothing(problem, (problem,))
-        spans = {side: span_of(wish.side(side)) for side in SIDES}
+        spans = {Side.BUY: span_of(wish.bids), Side.SELL: span_of(wish.asks)}
         offences = {side: self._offences(side, wish, spans[side], scene) for side in SIDES}
         if stop := self._stop_reason():
             return self._nothing(stop, all_refused(wish, stop))
@@ -168,7 +167,8 @@ class Gate:
 
     def _look(self, reading: Reading) -> Scene:
         self._observed = scene = scene_of(reading, self._instrument, self._bands)
-        for watch in self._watches:
+        # A row of quotes has something to say of the market only while it is tripped.
+        for watch in self._watches if self._trips else self._of_market:
             record = watch.look(scene)
             if record is not None:
                 self._unreported.append(record)
@@ -223,6 +223,8 @@ class Gate:
         return why
 
     def _stop_reason(self) -> str:
+        if not self._trips:
+            return ""
         stopping = [watch for watch in self._trips if _RANK[watch.action] >= _STOPS]
         strongest = max(stopping, key=lambda watch: _RANK[watch.action], default=None)
         return f"{strongest.action}: {strongest.reason}" if strongest else ""
@@ -236,11 +238,11 @@ class Gate:
                 continue
             if side in (watch.trip.sides or adding_sides(self._bands, reading.position_lots)):
                 barred = f"{watch.action}: {watch.reason}"
-                return Leave(barred=barred, room_lots=0, room_by=barred)
+                return Leave(side=side, barred=barred, room_lots=0, room_by=barred)
             gap_lots = abs(reading.position_lots - self._bands.target_lots)
             if not watch.trip.sides and gap_lots < room_lots:
                 room_lots, room_by = gap_lots, f"reduce only, {watch.reason}"
-        return Leave(barred="", room_lots=room_lots, room_by=room_by)
+        return Leave(side=side, barred="", room_lots=room_lots, room_by=room_by)
 
     def _allow(
         self,
@@ -251,31 +253,22 @@ class Gate:
     ) -> Approved:
         caps = self._caps[scene.reading.grade]
         whys = with_those_too_many(offences, caps.orders_max)
-        leaves = {side: self._leave(side, scene) for side in SIDES}
-        kept: dict[Side, tuple[Level, ...]] = {}
-        refused: dict[Side, list[str]] = {}
-        for side in SIDES:
-            cuts = Cuts(
-                side=side,
-                leave=leaves[side],
-                instrument=self._instrument,
-                size_lots_max=caps.size_lots_max,
-                value_atoms_max=caps.value_atoms_max,
-            )
-            kept[side], refused[side] = cut(wish.side(side), whys[side], spans[side], cuts)
+        buy, sell = self._leave(Side.BUY, scene), self._leave(Side.SELL, scene)
+        bids = stand_of(wish, whys[Side.BUY], spans[Side.BUY], buy, caps)
+        asks = stand_of(wish, whys[Side.SELL], spans[Side.SELL], sell, caps)
         return Approved(
             market=self._instrument.market,
             ladder=Ladder(
-                bids=kept[Side.BUY],
-                asks=kept[Side.SELL],
-                bids_absent=absence(wish, Side.BUY, kept, refused),
-                asks_absent=absence(wish, Side.SELL, kept, refused),
+                bids=bids.levels,
+                asks=asks.levels,
+                bids_absent=bids.absent,
+                asks_absent=asks.absent,
             ),
-            room_bid_lots=leaves[Side.BUY].room_lots,
-            room_ask_lots=leaves[Side.SELL].room_lots,
+            room_bid_lots=buy.room_lots,
+            room_ask_lots=sell.room_lots,
             orders_max=caps.orders_max,
             places_max=self._places_max(scene.reading.now_ns),
-            refused=tuple(refused[Side.BUY] + refused[Side.SELL]),
+            refused=bids.refused + asks.refused,
         )
 
     def _nothing(self, reason: str, refused: tuple[str, ...]) -> Approved:
@@ -291,7 +284,7 @@ class Gate:
 
     def _places_max(self, now_ns: Ns) -> int:
         """What is left of the message budget; nothing while a check of the market refuses."""
-        if any(watch.action is Action.REFUSE for watch in self._trips):
+        if self._trips and any(watch.action is Action.REFUSE for watch in self._trips):
             return 0
         rates = self._of[Check.MESSAGE_RATE]
-        return max(0, min(math.floor(w.row.threshold) - sum(w.counts(now_ns)) for w in rates))
+        return max(0, min([math.floor(w.row.threshold) - sum(w.counts(now_ns)) for w in rates]))

@@ -21,24 +21,16 @@ _ROOM_BY_VALUE = f"room to {Check.WORST_VALUE}"
 class Leave(msgspec.Struct, frozen=True, kw_only=True):
     """What one side may do now: nothing where `barred` says why, else `room_lots` for `room_by`."""
 
+    side: Side
     barred: str
     room_lots: Lot
     room_by: str
 
 
-class Cuts(msgspec.Struct, frozen=True, kw_only=True):
-    """The bounds that shrink the quotes of one side."""
-
-    side: Side
-    leave: Leave
-    instrument: Instrument
-    size_lots_max: Lot
-    value_atoms_max: Atoms
-
-
 class Caps(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rows of a gate allow together, at one grade of the book."""
+    """What the rows of a gate and the venue allow together, at one grade of the book."""
 
+    instrument: Instrument
     orders_max: int
     size_lots_max: Lot
     value_atoms_max: Atoms
@@ -47,7 +39,17 @@ class Caps(msgspec.Struct, frozen=True, kw_only=True):
     position_lots_least: Lot
 
 
-def caps_of(watches: Mapping[Check, Sequence[Watch]], bands: Bands, grade: Grade) -> Caps:
+class Stand(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a wished side may stand, why each of its other quotes may not, why there is none."""
+
+    levels: tuple[Level, ...]
+    refused: tuple[str, ...]
+    absent: str
+
+
+def caps_of(
+    watches: Mapping[Check, Sequence[Watch]], instrument: Instrument, bands: Bands, grade: Grade
+) -> Caps:
     """The tightest of each kind; each kind has a row at least."""
 
     def tightest(check: Check) -> int:
@@ -56,6 +58,7 @@ def caps_of(watches: Mapping[Check, Sequence[Watch]], bands: Bands, grade: Grade
     share = min(watch.share_at(grade) for watch in watches[Check.WORST_POSITION])
     up_lots, down_lots = bands.cap_lots - bands.target_lots, bands.target_lots - bands.floor_lots
     return Caps(
+        instrument=instrument,
         orders_max=tightest(Check.OPEN_ORDERS),
         size_lots_max=tightest(Check.ORDER_SIZE),
         value_atoms_max=tightest(Check.ORDER_VALUE),
@@ -113,44 +116,54 @@ def _order_ranks(bid_count: int, ask_count: int) -> dict[Side, list[int]]:
     return {Side.BUY: bids, Side.SELL: asks}
 
 
-def _stands_whole(span: Span, cuts: Cuts) -> bool:
+def stand_of(
+    wish: Ladder, whys: Sequence[str], span: Span | None, leave: Leave, caps: Caps
+) -> Stand:
+    """One side of the wish, cut down to what may stand."""
+    levels = wish.side(leave.side)
+    if span is not None and not any(whys) and _stands_whole(span, leave, caps):
+        return Stand(levels=levels, refused=(), absent="")
+    kept, refused = cut(levels, whys, leave, caps)
+    absent = ""
+    if not kept:
+        stated = wish.absent(leave.side) or "the strategy wished none and gave no reason"
+        absent = refused[0] if refused else stated
+    return Stand(levels=tuple(kept), refused=tuple(refused), absent=absent)
+
+
+def _stands_whole(span: Span, leave: Leave, caps: Caps) -> bool:
     """Whether a side surely needs no cut at all: even its extremes together meet no bound."""
-    item, leave = cuts.instrument, cuts.leave
-    tick_low, tick_high = span.tick_best, span.tick_worst
+    if leave.barred or span.lots_sum > leave.room_lots or span.lots_most > caps.size_lots_max:
+        return False
+    item, tick_low, tick_high = caps.instrument, span.tick_best, span.tick_worst
     if tick_low > tick_high:
         tick_low, tick_high = tick_high, tick_low
-    return (
-        not leave.barred
-        and span.lots_sum <= leave.room_lots
-        and span.lots_most <= cuts.size_lots_max
-        and item.quote_atoms(tick_high, span.lots_most) <= cuts.value_atoms_max
-        and span.lots_least >= item.lots_min
-        and item.quote_atoms(tick_low, span.lots_least) >= item.notional_min
-    )
+    value_most = item.quote_atoms(tick_high, span.lots_most)
+    value_least = item.quote_atoms(tick_low, span.lots_least)
+    is_small = span.lots_least < item.lots_min or value_least < item.notional_min
+    return value_most <= caps.value_atoms_max and not is_small
 
 
 def cut(
-    levels: tuple[Level, ...], whys: Sequence[str], span: Span | None, cuts: Cuts
-) -> tuple[tuple[Level, ...], list[str]]:
+    levels: Sequence[Level], whys: Sequence[str], leave: Leave, caps: Caps
+) -> tuple[list[Level], list[str]]:
     """The levels that may stand, shrunk to fit, and a reason for each that may not.
 
     Room is dealt out best level first, and a level that is refused still uses up its share: so no
     refusal near the market ever makes a quote further out larger.
     """
-    if span is not None and not any(whys) and _stands_whole(span, cuts):
-        return levels, []
     kept: list[Level] = []
     refused: list[str] = []
-    left_lots = cuts.leave.room_lots
+    left_lots = leave.room_lots
     for level, why in zip(levels, whys, strict=True):
-        lots, clamp = _shrunk(level, left_lots, cuts)
+        lots, clamp = _shrunk(level, left_lots, leave, caps)
         left_lots = max(0, left_lots - level.lots)
-        problem = cuts.leave.barred or why or _too_small(level, lots, clamp, cuts.instrument)
+        problem = leave.barred or why or _too_small(level, lots, clamp, caps.instrument)
         if problem:
-            refused.append(refusal(cuts.side, level, problem))
+            refused.append(refusal(leave.side, level, problem))
         else:
             kept.append(level if lots == level.lots else _resized(level, lots, clamp))
-    return tuple(kept), refused
+    return kept, refused
 
 
 def refusal(side: Side, level: Level, why: str) -> str:
@@ -162,27 +175,13 @@ def all_refused(wish: Ladder, why: str) -> tuple[str, ...]:
     return tuple(refusal(side, level, why) for side in Side for level in wish.side(side))
 
 
-def absence(
-    wish: Ladder,
-    side: Side,
-    kept: Mapping[Side, Sequence[Level]],
-    refused: Mapping[Side, Sequence[str]],
-) -> str:
-    """Why a side has no quote: the gate's first refusal, else the strategy's own reason."""
-    if kept[side]:
-        return ""
-    if refused[side]:
-        return refused[side][0]
-    return wish.absent(side) or "the strategy wished none and gave no reason"
-
-
-def _shrunk(level: Level, left_lots: Lot, cuts: Cuts) -> tuple[Lot, str]:
+def _shrunk(level: Level, left_lots: Lot, leave: Leave, caps: Caps) -> tuple[Lot, str]:
     """The lots that fit, and the bound that cut them."""
-    by_value = cuts.value_atoms_max // cuts.instrument.quote_atoms(level.tick, 1)
+    by_value = caps.value_atoms_max // caps.instrument.quote_atoms(level.tick, 1)
     bounds = (
         (level.lots, ""),
-        (left_lots, cuts.leave.room_by),
-        (cuts.size_lots_max, "order size of a snapshot-grade market"),
+        (left_lots, leave.room_by),
+        (caps.size_lots_max, "order size of a snapshot-grade market"),
         (by_value, "order value of a snapshot-grade market"),
     )
     return min(bounds, key=lambda bound: bound[0])

@@ -52,7 +52,7 @@ def _side_problem(side: Side, levels: object, absent: object, instrument: Instru
         lots_max=min(instrument.lots_max, INTEGER_MAX),
     )
     for level in levels:
-        if problem := _level_problem(level, limits):
+        if not _is_sound(level, limits) and (problem := _level_problem(level, limits)):
             return f"{name}: {problem}"
     ticks = [level.tick for level in levels]
     if len(set(ticks)) < len(ticks) or ticks != sorted(ticks, reverse=side is Side.BUY):
@@ -76,16 +76,34 @@ def _level_problem(level: object, limits: _Limits) -> str:
 def _reason_problem(reason: object) -> str:
     if type(reason) is not Reason:
         return f"a {type(reason).__name__} is no Reason"
-    a, b, c, d = reason.reference, reason.skew, reason.width, reason.rounding
-    are_floats = type(a) is float and type(b) is float and type(c) is float and type(d) is float
-    # An infinity and a NaN stay in every sum; a sum that overflows is looked at one by one.
-    is_finite = are_floats and math.isfinite(a + b + c + d)
-    if not is_finite and not all(_is_number(number) for number in (a, b, c, d)):
+    numbers = (reason.reference, reason.skew, reason.width, reason.rounding)
+    if not all(_is_number(number) for number in numbers):
         return "a number of its reason is not finite"
+    if not (_is_text(reason.stance) and _is_text(reason.clamp)):
+        return "its reason is no short text"
+    return ""
+
+
+def _is_sound(level: object, limits: _Limits) -> bool:
+    """Whether there is surely no problem with a level: all of the above, in one go."""
+    if type(level) is not Level or type(level.reason) is not Reason:
+        return False
+    tick, lots, reason = level.tick, level.lots, level.reason
+    if type(tick) is not int or type(lots) is not int:
+        return False
+    a, b, c, d = reason.reference, reason.skew, reason.width, reason.rounding
+    if not (type(a) is float and type(b) is float and type(c) is float and type(d) is float):
+        return False
     stance, clamp = reason.stance, reason.clamp
-    if type(stance) is str and type(clamp) is str and len(stance) + len(clamp) <= TEXT_MAX:
-        return ""
-    return "" if _is_text(stance) and _is_text(clamp) else "its reason is no short text"
+    # An infinity and a NaN stay in every sum; a text above the limit, too.
+    return (
+        limits.tick_min <= tick <= limits.tick_max
+        and 0 < lots <= limits.lots_max
+        and math.isfinite(a + b + c + d)
+        and type(stance) is str
+        and type(clamp) is str
+        and len(stance) + len(clamp) <= TEXT_MAX
+    )
 
 
 def _is_number(value: object) -> bool:
