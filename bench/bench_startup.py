@@ -3,8 +3,8 @@
 A loopback venue runs in this process and stamps the order; the clock starts before the client's
 process does. They take turns: one start of each, then the next round in the other order. Ballast
 starts as `ballast run` with an empty journal, reconciles, and quotes only when its book, its
-account and every row of its risk gate agree; its only concession is a volatility that counts as
-known at once. The others check nothing.
+account and every row of its risk gate agree; its only concessions are a volatility that counts
+as known after a microsecond, no cool-downs, and a timer of 20 ms. The others check nothing.
 """
 
 import asyncio
@@ -67,6 +67,7 @@ def write_config(folder: Path, venue: LoopbackVenue, adapter: str) -> Path:
     """The demo's config aimed at this venue; what is not asked for is left as it stands there."""
     table = tomlkit.parse((ROOT / "configs" / "demo.toml").read_text()).unwrap()
     table |= {"data_dir": str(folder / "data"), "name": "startup"}
+    table["runtime"] = {"timer_ms": 20}
     table["venues"][0] |= {
         "adapter": adapter, "urls": flat(venue.urls()), "key": "bench",
         "key_file": str(folder / "key.json"),
