@@ -92,9 +92,9 @@ def venue_process(directory: Path) -> Iterator[VenueProcess]:
         venue.end()
 
 
-def config_file(path: Path, key_file: Path, urls: dict[str, str], **more: Any) -> Path:
-    """A config of the thin market beside `path`'s data; `more` replaces its top-level keys."""
-    table = demo_table(path.parent / "data", key_file, urls) | more
+def config_file(path: Path, key_file: Path, urls: dict[str, str], **runtime: float) -> Path:
+    """A config of the thin market, beside the data of its engine."""
+    table = demo_table(path.parent / "data", key_file, urls, **runtime)
     path.write_text(tomlkit.dumps(table))
     return path
 
@@ -132,6 +132,12 @@ class EngineProcess:
             return {}
         market: dict[str, Any] = found["markets"][0]
         return market
+
+    def is_blind(self) -> bool:
+        """Whether it says that it does not see; a busy machine's late loop is no such word."""
+        market = self.market()
+        is_off = market.get("state") in ("INIT", "RECONCILING", "PULLED")
+        return is_off and not market["reason"].startswith(("loop", "journal"))
 
     def quoting(self) -> dict[str, Any]:
         """Wait until it quotes on both sides."""

@@ -27,6 +27,7 @@ from engine.runtime.live import Ending, Live
 from engine.runtime.redaction import Redactor
 from engine.sim.market import SyntheticMarket
 from engine.sim.market_presets import PRESETS
+from engine.trading.disturbances import DisturbanceParams, Disturbances
 from engine.trading.maker import Maker
 from engine.trading.standing import MarketState
 from engine.values.commands import Command, Place
@@ -89,6 +90,9 @@ class LiveWorld:
         self.acted: list[Acted] = []
         self.moments: list[Moment] = []
         live.on_alert(self.alerts.append)
+        # A busy machine must not pull the quotes of a test about something else.
+        patient = DisturbanceParams(lag_ns_max=NS_PER_S, journal_age_ns_max=NS_PER_S)
+        live.engine.disturbances = Disturbances(patient)
         self._process = live.engine.process
         live.engine.process = self._seen  # type: ignore[method-assign]
 
@@ -227,13 +231,11 @@ class LiveWorld:
             Moment(at_s=time.monotonic(), state=state, reason=reason, open_orders=open_orders)
         )
 
-    def doubted_s(self, since_s: float, reason: str) -> float:
-        """How long after `since_s` the engine first said that it does not quote, and why."""
-        for moment in self.moments:
-            is_off = moment.state not in (MarketState.QUOTING, MarketState.READY)
-            if moment.at_s >= since_s and is_off and reason in moment.reason:
-                return moment.at_s - since_s
-        raise AssertionError(f"no doubt with {reason!r}: {self.moments[-5:]}")
+    def blind(self) -> bool:
+        """Whether the engine knows that it does not see: a doubt about book or wires."""
+        standing = self.maker.standing
+        sources = {"public link", "stalled", "book", "second stream"}
+        return bool(standing.private_down or sources & standing.doubts.keys())
 
     def gone_s(self, since_s: float) -> float:
         """How long after `since_s` the venue first held nothing of ours."""
@@ -280,13 +282,11 @@ class LiveWorld:
         assert sorted(fills) == sorted(theirs)
 
 
-def demo_table(
-    data_dir: Path, key_file: Path, urls: dict[str, str], reconcile_s: float = 1.0
-) -> Any:
+def demo_table(data_dir: Path, key_file: Path, urls: dict[str, str], **runtime: float) -> Any:
     """configs/demo.toml with a home of its own and short memories."""
     table = tomlkit.parse((ROOT / "configs" / "demo.toml").read_text()).unwrap()
     table["data_dir"] = str(data_dir)
-    table["runtime"] |= {"timer_ms": 20, "reconcile_s": reconcile_s, "quote_budget_ms": 500}
+    table["runtime"] |= {"timer_ms": 20, "reconcile_s": 1.0, "quote_budget_ms": 500} | runtime
     table["venues"][0] |= {
         "key_file": str(key_file),
         "urls": urls,
@@ -323,7 +323,7 @@ async def live_world(
         for name in proxied:
             proxies[name] = await stack.enter_async_context(TcpProxy(venue.port))
             urls[name] = urls[name].replace(f":{venue.port}", f":{proxies[name].port}")
-        table = demo_table(tmp_path / "data", key_file, urls, reconcile_s)
+        table = demo_table(tmp_path / "data", key_file, urls, reconcile_s=reconcile_s)
         config = parse_config(tomlkit.dumps(table), "a test's config")
         async with running(config, "a test's config", Redactor()) as live:
             world = LiveWorld(venue, live, config)

@@ -21,6 +21,7 @@ from adapters.loopback.keys import KeyPair
 from adapters.loopback.shaping import Frame
 from engine.cli.demo_venue import flat
 from engine.cli.venue import write_key
+from engine.runtime.redaction import Redactor, Secret
 from tests.engine_process import EngineProcess, ballast, config_file
 from tests.live_world import ACCOUNT, thin_venue
 
@@ -61,9 +62,10 @@ def echo(pair: KeyPair) -> str:
     return "echo " + " ".join(form.decode() for text in texts for form in sorted(forms(text)))
 
 
-async def verb(*words: str) -> bytes:
-    done = await asyncio.to_thread(ballast, *words)
-    return done.stdout.encode() + done.stderr.encode()
+async def verbs(config: Path, *lines: str) -> bytes:
+    """What a person is answered, all of it on one heap."""
+    asked = [asyncio.to_thread(ballast, *line.split(), "--at", str(config)) for line in lines]
+    return b"".join((done.stdout + done.stderr).encode() for done in await asyncio.gather(*asked))
 
 
 @asynccontextmanager
@@ -75,7 +77,7 @@ async def hostile(tmp_path: Path):
     venue = thin_venue(pair)
     await venue.start()
     try:
-        config = config_file(tmp_path / "c.toml", key_file, flat(venue.urls()))
+        config = config_file(tmp_path / "c.toml", key_file, flat(venue.urls()), stop_s=1.0)
         yield venue, pair, config
     finally:
         await venue.stop()
@@ -135,6 +137,16 @@ def test_the_search_finds_what_it_looks_for():
     assert not leaks(pair, b"nothing to see")
 
 
+@pytest.mark.parametrize("kept", [20, 33, 50])
+def test_a01_a_secret_that_was_cut_to_length_is_taken_out(kept):
+    pair = canary_pair()
+    redactor = Redactor()
+    redactor.add(Secret(pair.secret))
+    for form in forms(pair.secret):
+        text = f"the venue said {form.decode()[:kept]}"
+        assert leaks(pair, redactor.redact(text).encode()) == [], text
+
+
 ERRORS = {
     "bad signature": Answer(status=400, body={"code": -1022, "msg": "Signature for ECHO"}),
     "server error": Answer(status=500, body={"code": -1000, "msg": "ECHO"}),
@@ -151,6 +163,7 @@ def with_echo(answer: Answer, pair: KeyPair) -> Answer:
     return msgspec.structs.replace(answer, body=said)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ERRORS)
 async def test_a01_an_error_that_echoes_the_key_shows_it_nowhere(tmp_path, error):
     async with hostile(tmp_path) as (venue, pair, config), engine_of(config) as engine:
@@ -161,19 +174,19 @@ async def test_a01_an_error_that_echoes_the_key_shows_it_nowhere(tmp_path, error
         before = refusals(venue)
         said = b""
         for label in ("strong-sell", "strong-buy"):
-            said += await verb("rating", "set", "BTT/USDT", label, "--at", str(config))
-            await asyncio.sleep(0.5)
-        for words in (["status"], ["why"], ["halt", "--reason", "look"], ["status", "--json"]):
-            said += await verb(*words, "--at", str(config))
-        said += await verb("why", "--at", str(config), "--json")
+            said += await verbs(config, f"rating set BTT/USDT {label}")
+        asked = ("status", "why", "why --json", "status --json", "rating show")
+        said += await verbs(config, "halt --reason look", *asked)
         said += seen_by_others(engine)
         await venue.stop()
         await asyncio.sleep(0.5)
-        said += await verb("status", "--at", str(config))
+        said += await verbs(config, "status", "why")
         engine.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(engine.wait) == 1
-        for words in (["verify"], ["show"], ["export"]):
-            said += await verb("journal", *words, str(config))
+        kept = [asyncio.to_thread(ballast, "journal", w, str(config)) for w in ("show", "export")]
+        for done in await asyncio.gather(*kept):
+            assert done.returncode == 0
+            said += done.stdout.encode() + done.stderr.encode()
         assert refusals(venue) > before, "nothing was refused"
         assert leaks(pair, said) == []
         for name, content in written(engine).items():

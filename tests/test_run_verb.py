@@ -128,6 +128,7 @@ def test_verbs_without_an_engine_say_so_with_exit_code_3(tmp_path):
 # --- a running engine
 
 
+@pytest.mark.slow
 def test_the_verbs_speak_with_a_running_engine(config, venue):
     with engine_process(config, "--json") as engine:
         engine.quoting()
@@ -137,13 +138,13 @@ def test_the_verbs_speak_with_a_running_engine(config, venue):
         assert market["grade"] == "verified"
         text = ballast("status", "--at", str(config)).stdout
         assert "BTT/USDT" in text
-        assert market["state"] in text
+        assert "verified" in text
 
         why = engine.ask("why", "BTT/USDT")["markets"][0]
         quotes = [quote for side in why["sides"].values() for quote in side["quotes"]]
         assert {"reference", "skew", "width", "stance", "rounding", "clamp"} <= set(quotes[0])
         text = ballast("why", "--at", str(config)).stdout
-        assert quotes[0]["price"] in text
+        assert any(quote["price"] in text for quote in quotes)
 
         assert "NONE" in refused("why", "NONE/USDT", "--at", str(engine.data))
         assert "soaring" in refused("rating", "set", "BTT/USDT", "soaring", "--at", str(config))
@@ -178,7 +179,7 @@ def test_the_verbs_speak_with_a_running_engine(config, venue):
 def test_h02_a_signal_cancels_verifies_and_leaves(config, venue, number):
     with engine_process(config) as engine:
         engine.quoting()
-        assert venue.open_orders()
+        until(venue.open_orders, "an order at the venue")
         began_s = time.monotonic()
         engine.process.send_signal(number)
         assert engine.wait() == 0
@@ -219,7 +220,7 @@ def test_f10_a_stopped_venue_is_noticed_in_time_and_reconciled_when_it_goes_on(
             engine.quoting()
             began_s = time.monotonic()
             venue.freeze()
-            until(lambda: engine.market().get("state") not in ("QUOTING", "READY"), "the doubt")
+            until(engine.is_blind, "the doubt")
             noticed_s = time.monotonic() - began_s
             record_property("noticed_s", noticed_s)
             assert noticed_s < NOTICED_S_MAX
@@ -259,7 +260,7 @@ def test_h02_a_second_signal_leaves_at_once_and_says_what_it_does_not_know(tmp_p
 
 def test_a_stop_that_the_venue_does_not_confirm_says_so(tmp_path):
     with venue_process(tmp_path) as venue:
-        config = config_file(tmp_path / "c.toml", venue.key_file, venue.urls)
+        config = config_file(tmp_path / "c.toml", venue.key_file, venue.urls, stop_s=1.0)
         with engine_process(config) as engine:
             engine.quoting()
             venue.freeze()
