@@ -199,6 +199,7 @@ class Engine:
         for maker in self.makers.values():
             if maker.quoter.setup.instrument.venue == venue:
                 maker.keeper.ask(maker.market, maker.standing, self.now_ns, step)
+                maker.look(self.now_ns, step)
 
     def _lose_books(self, fact: ev.Disconnected, step: Step) -> None:
         """What a book's wire may have missed is unknown: only a snapshot starts the book again."""

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import msgspec
+import pytest
 
 from engine.trading.standing import MarketState
 from engine.values.commands import Reconcile
@@ -173,3 +174,15 @@ def test_I20_the_journal_says_that_we_may_quote_before_it_says_what():
     moves = [r for r in world.records[asked:] if isinstance(r, StateChanged)]
     assert moves[0].before == MarketState.RECONCILING
     assert kinds.index(StateChanged) < kinds.index(OrderIntent)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_I20_a_start_says_that_it_reconciles_before_it_has(seed):
+    """However the wires come up: the first asks the venue, or the last, or a timer does."""
+    world = quoting(seed)
+    moves = [r for r in world.records if isinstance(r, StateChanged)]
+    seen = [move.before for move in moves] + [moves[-1].after]
+    assert MarketState.RECONCILING in seen
+    for move in moves:
+        if move.before == MarketState.INIT and move.after != MarketState.INIT:
+            assert move.after == MarketState.RECONCILING
