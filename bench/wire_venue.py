@@ -56,13 +56,12 @@ def levels(number: int) -> tuple[list[list[str]], list[list[str]]]:
 
 
 def depth_frame(number: int) -> bytes:
-    """The whole of both sides, and what the move since the last frame has swept away."""
+    """The whole of both sides, and every level of the last frame that is no longer there."""
     bids, asks = levels(number)
-    new, old = bid_tick(number), bid_tick(number - 1)
-    bids += [[price(tick), "0.00000"] for tick in range(new + 1, old + 1)]
-    asks = [
-        [price(tick), "0.00000"] for tick in range(old + SPREAD_TICKS, new + SPREAD_TICKS)
-    ] + asks
+    old_bids, old_asks = levels(number - 1)
+    for new, old in ((bids, old_bids), (asks, old_asks)):
+        here = {level[0] for level in new}
+        new += [[text, "0.00000"] for text, _ in old if text not in here]
     row = {"e": "depthUpdate", "E": time.time_ns() // 1_000_000, "s": SYMBOL,
            "U": number, "u": number, "b": bids, "a": asks}  # fmt: skip
     return msgspec.json.encode(row)

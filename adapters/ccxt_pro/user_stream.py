@@ -34,9 +34,7 @@ class UserStream:
 
     async def run(self, inbox: Inbox) -> None:
         backoff = Backoff(self._session.clock, self._session.limits.connects)
-        while True:
-            await backoff.ready()
-            await self._live(inbox)
+        await backoff.repeat(lambda: self._live(inbox))
 
     async def _live(self, inbox: Inbox) -> None:
         """One connection, from opening it to its loss."""

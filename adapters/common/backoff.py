@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
 from adapters.common.budget import Window
 from engine.values.ports import Clock
@@ -20,6 +22,12 @@ class Backoff:
         self._random = random.Random()
         self._failures = 0
         self._since_ns = 0
+
+    async def repeat(self, live: Callable[[], Awaitable[None]]) -> NoReturn:
+        """One life after another, each from its opening to its loss."""
+        while True:
+            await self.ready()
+            await live()
 
     async def ready(self) -> None:
         """Return when the next attempt may start, and count it."""

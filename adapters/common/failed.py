@@ -1,5 +1,7 @@
 """A command that failed, as the fact that the engine hears of it."""
 
+from typing import Any
+
 from adapters.common.refusals import REPLACE_HALF_DONE
 from engine.values.commands import Amend, Place
 from engine.values.errors import Unknown, VenueError
@@ -12,10 +14,7 @@ def order_failed(command: Place, error: VenueError, at_ns: Ns) -> OrderFailed:
         market=command.market,
         client_id=command.client_id,
         at_ns=at_ns,
-        failure=error.failure,
-        code=error.code,
-        text=error.text,
-        retry_after_ns=error.retry_after_ns,
+        **_words(error),
     )
 
 
@@ -24,10 +23,7 @@ def cancel_failed(market: str, client_id: str, error: VenueError, at_ns: Ns) -> 
         market=market,
         client_id=client_id,
         at_ns=at_ns,
-        failure=error.failure,
-        code=error.code,
-        text=error.text,
-        retry_after_ns=error.retry_after_ns,
+        **_words(error),
     )
 
 
@@ -36,11 +32,17 @@ def query_failed(market: str, client_id: str, error: VenueError, at_ns: Ns) -> Q
         market=market,
         client_id=client_id,
         at_ns=at_ns,
-        failure=error.failure,
-        code=error.code,
-        text=error.text,
-        retry_after_ns=error.retry_after_ns,
+        **_words(error),
     )
+
+
+def _words(error: VenueError) -> dict[str, Any]:
+    return {
+        "failure": error.failure,
+        "code": error.code,
+        "text": error.text,
+        "retry_after_ns": error.retry_after_ns,
+    }
 
 
 def amend_failed(command: Amend, error: VenueError, at_ns: Ns) -> list[Event]:

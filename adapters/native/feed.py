@@ -55,9 +55,7 @@ class NativeFeed:
             raise UserError(f"{session.venue}: one connection carries {STREAMS_MAX} streams")
 
     async def run(self, inbox: Inbox) -> None:
-        while True:
-            await self._backoff.ready()
-            await self._live(inbox)
+        await self._backoff.repeat(lambda: self._live(inbox))
 
     async def _live(self, inbox: Inbox) -> None:
         """From one connection to the loss of sight, over as many as hand over to each other."""

@@ -31,9 +31,7 @@ class Sockets:
 
     async def run(self, inbox: Inbox) -> None:
         """Stream our own facts until cancelled."""
-        while True:
-            await self._backoff.ready()
-            await self._live(inbox)
+        await self._backoff.repeat(lambda: self._live(inbox))
 
     async def _live(self, inbox: Inbox) -> None:
         """From one connection to the loss of sight, over as many as hand over to each other."""
