@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from engine.cli.main import app_of
+from engine.cli.verbs import app_of
 from engine.signals import indicators as ind
 from engine.signals.candle_file import candles_of
 from engine.signals.candles import Candle, columns_of

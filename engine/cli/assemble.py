@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from engine.cli.adapters import OpenVenue, adapter_of
-from engine.cli.check import load_all, venue_options
+from engine.cli.loading import load_all, venue_options
 from engine.core import Engine, EngineParams
 from engine.runtime.beat import Heart
 from engine.runtime.clock import MonotonicClock

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from engine.cli.adapters import Options, options_of
+from engine.cli.loading import load_all, venue_options
 from engine.cli.show import as_json
 from engine.runtime.config import Config, MarketConfig, config_hash, load_config
 from engine.runtime.control import refuse_long
-from engine.runtime.plugins import LoadedStrategy, load_strategy
-from engine.values.errors import UserError
+from engine.runtime.plugins import LoadedStrategy
 
 
 def check(
@@ -28,33 +27,6 @@ def check(
     typer.echo(f"{config}: fine; {checked.name}, mode {checked.mode}, data in {checked.data_dir}")
     for market, strategy in zip(checked.markets, loaded, strict=True):
         typer.echo(_text(market, strategy))
-
-
-def load_all(config: Config, name: str) -> list[LoadedStrategy]:
-    """Every market's strategy, in order. Raises UserError with all that is wrong, one a line."""
-    loaded, mistakes = [], []
-    for index, market in enumerate(config.markets):
-        try:
-            loaded.append(load_strategy(market.strategy, market.params, f"markets[{index}]"))
-        except UserError as error:
-            mistakes += str(error).splitlines()
-    if mistakes:
-        raise UserError("\n".join(f"{name}: {mistake}" for mistake in mistakes))
-    return loaded
-
-
-def venue_options(config: Config, name: str) -> dict[str, Options]:
-    """What the adapter is told of each venue. Raises UserError with all that is wrong."""
-    options: dict[str, Options] = {}
-    mistakes: list[str] = []
-    for index, venue in enumerate(config.venues):
-        found, problems = options_of(venue, f"venues[{index}]")
-        mistakes += problems
-        if found is not None:
-            options[venue.name] = found
-    if mistakes:
-        raise UserError("\n".join(f"{name}: {mistake}" for mistake in mistakes))
-    return options
 
 
 def _summary(config: Config, loaded: list[LoadedStrategy]) -> dict[str, object]:

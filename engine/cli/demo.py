@@ -15,10 +15,10 @@ from rich.live import Live as Screen
 
 from engine.cli.assemble import quiet_logging, running
 from engine.cli.audit import Account, Audit, audit
-from engine.cli.check import load_all, venue_options
 from engine.cli.demo_venue import DemoVenue, open_venue
-from engine.cli.run import BROKEN, LEFT_AT_ONCE, LEFT_OPEN
+from engine.cli.loading import load_all, venue_options
 from engine.cli.show import as_json
+from engine.cli.start import BROKEN, LEFT_AT_ONCE, LEFT_OPEN
 from engine.cli.tables import status_view
 from engine.runtime.config import Config, load_config, with_urls
 from engine.runtime.journal_reader import read, verify

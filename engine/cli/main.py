@@ -6,70 +6,46 @@ of the user's, 3 no engine is running, 70 our own fault. Every verb has `--json`
 
 import os
 import sys
-from collections.abc import Iterable
 from importlib import import_module
-
-import typer
+from pathlib import Path
 
 from engine.values.errors import UserError
 
-VERBS = {
-    "demo": "demo",
-    "run": "run",
-    "status": "operate",
-    "why": "operate",
-    "halt": "operate",
-    "resume": "operate",
-    "stop": "operate",
-    "watchdog": "watchdog",
-    "check": "check",
-    "doctor": "doctor",
-    "venue": "venue",
-    "rate": "rate",
-    "bench": "bench",
-}
-"""Each verb and the file beside this one that holds it, as a function of the same name."""
-GROUPS = {"rating": "operate:rating_app", "journal": "journal:app", "capture": "capture:app"}
-"""Verbs with verbs of their own, and the Typer that holds those."""
-
-
-def app_of(names: Iterable[str]) -> typer.Typer:
-    """The command line with these verbs alone; only their files are imported.
-
-    A start to the first order counts in milliseconds: `run` must not pay for what `demo` needs.
-    """
-    app = typer.Typer(
-        name="ballast",
-        help="A market-making engine for thin tokens whose quotes answer to a treasury.",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode=None,
-    )
-    app.callback()(_whole)
-    for name in names:
-        file, _, attribute = GROUPS.get(name, f"{VERBS.get(name)}:{name}").partition(":")
-        found = getattr(import_module(f"engine.cli.{file}"), attribute)
-        if name in GROUPS:
-            app.add_typer(found, name=name)
-        else:
-            app.command(name)(found)
-    return app
-
-
-def _whole() -> None:
-    """A market-making engine for thin tokens whose quotes answer to a treasury."""
+RUN_FLAGS = {"--live", "--json"}
 
 
 def main() -> None:
     """Run one verb. A user's mistake is one line on standard error, never a traceback."""
-    everything = [*VERBS, *GROUPS]
-    wanted = [name for name in sys.argv[1:2] if name in everything]
+    words = sys.argv[1:]
     try:
-        app_of(wanted or everything)()
+        if is_plain_run(words):
+            sys.exit(_start(words))
+        _parse(words)
     except UserError as error:
         sys.stderr.write(f"ballast: {error}\n")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+
+
+def is_plain_run(words: list[str]) -> bool:
+    """`run CONFIG` and whole flags after it: what a service starts needs no parser.
+
+    The parser takes longer to import than the engine does; it still reads everything else.
+    """
+    is_run = len(words) > 1 and words[0] == "run" and not words[1].startswith("-")
+    return is_run and set(words[2:]) <= RUN_FLAGS
+
+
+def _start(words: list[str]) -> int:
+    start = import_module("engine.cli.start").start
+    code: int = start(Path(words[1]), is_live="--live" in words, is_json="--json" in words)
+    return code
+
+
+def _parse(words: list[str]) -> None:
+    verbs = import_module("engine.cli.verbs")
+    everything = [*verbs.VERBS, *verbs.GROUPS]
+    wanted = [name for name in words[:1] if name in everything]
+    verbs.app_of(wanted or everything)()

@@ -11,7 +11,7 @@ import uvloop
 
 from engine.cli.adapters import OpenVenue, adapter_of
 from engine.cli.assemble import keys_of, quiet_logging, read_instruments
-from engine.cli.check import venue_options
+from engine.cli.loading import venue_options
 from engine.cli.show import as_json
 from engine.runtime.beat import Pulse, pulse
 from engine.runtime.clock import MonotonicClock

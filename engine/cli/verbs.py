@@ -1,0 +1,53 @@
+"""Every verb and where it lives: a command line of those that are wanted, and of nothing else."""
+
+from collections.abc import Iterable
+from importlib import import_module
+
+import typer
+
+VERBS = {
+    "demo": "demo",
+    "run": "run",
+    "status": "operate",
+    "why": "operate",
+    "halt": "operate",
+    "resume": "operate",
+    "stop": "operate",
+    "watchdog": "watchdog",
+    "check": "check",
+    "doctor": "doctor",
+    "venue": "venue",
+    "rate": "rate",
+    "bench": "bench",
+}
+"""Each verb and the file beside this one that holds it, as a function of the same name."""
+GROUPS = {"rating": "operate:rating_app", "journal": "journal:app", "capture": "capture:app"}
+"""Verbs with verbs of their own, and the Typer that holds those."""
+
+
+def app_of(names: Iterable[str]) -> typer.Typer:
+    """The command line with these verbs alone; only their files are imported.
+
+    A start to the first order counts in milliseconds: `run` must not pay for what `demo` needs.
+    """
+    app = typer.Typer(
+        name="ballast",
+        help="A market-making engine for thin tokens whose quotes answer to a treasury.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_whole)
+    for name in names:
+        file, _, attribute = GROUPS.get(name, f"{VERBS.get(name)}:{name}").partition(":")
+        found = getattr(import_module(f"engine.cli.{file}"), attribute)
+        if name in GROUPS:
+            app.add_typer(found, name=name)
+        else:
+            app.command(name)(found)
+    return app
+
+
+def _whole() -> None:
+    """A market-making engine for thin tokens whose quotes answer to a treasury."""

@@ -1,0 +1,44 @@
+"""What a start imports: `run` needs no parser, and no verb pays for another."""
+
+import subprocess
+import sys
+
+import pytest
+
+from engine.cli.main import is_plain_run
+from engine.cli.verbs import GROUPS, VERBS, app_of
+
+
+@pytest.mark.parametrize(
+    "words", [["run", "a.toml"], ["run", "a.toml", "--live"], ["run", "a.toml", "--json", "--live"]]
+)
+def test_a_service_start_needs_no_parser(words):
+    assert is_plain_run(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], ["run"], ["run", "--help"], ["run", "--live", "a.toml"], ["run", "a.toml", "--lives"],
+     ["run", "a.toml", "b.toml"], ["check", "a.toml"], ["run", "a.toml", "--help"]],
+)  # fmt: skip
+def test_everything_else_is_parsed(words):
+    assert not is_plain_run(words)
+
+
+@pytest.mark.parametrize("name", [*VERBS, *GROUPS])
+def test_every_verb_is_where_the_table_says(name):
+    assert app_of([name]).registered_commands or app_of([name]).registered_groups
+
+
+@pytest.mark.parametrize("heavy", ["typer", "pydantic", "rich", "ccxt", "numpy"])
+def test_the_work_of_run_imports_nothing_that_it_does_not_use(heavy):
+    code = f"import sys, engine.cli.start; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_wrong_config_is_one_line_and_exit_code_two_without_a_parser(tmp_path):
+    command = [sys.executable, "-m", "engine.cli", "run", str(tmp_path / "none.toml")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("ballast: ")
+    assert "Traceback" not in done.stderr
