@@ -1,22 +1,29 @@
 """Each adapter against the loopback venue: what every way to a venue has to hold to."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import count
+from pathlib import Path
 from time import time_ns
 from typing import Any
 
+import msgspec
 import pytest
 
 from adapters.ccxt_pro.gateway import CcxtGateway
 from adapters.ccxt_pro.options import VenueOptions
 from adapters.ccxt_pro.private import ParsedPrivate
 from adapters.ccxt_pro.session import Session
+from adapters.codec.binance import BinanceCodec
 from adapters.common.client_ids import ClientIds
+from adapters.common.pulse import Pulse
 from adapters.loopback.config import VenueConfig, atoms, btt_usdt
 from adapters.loopback.keys import KeyPair, new_ed25519, new_hmac
 from adapters.loopback.venue import LoopbackVenue
+from adapters.native.link import Link
+from adapters.transport.capture import read_lines
 from engine.cli.adapters import OpenVenue, adapter_of
 from engine.market.book import Book
 from engine.runtime.config import VenueConfig as VenueTable
@@ -513,3 +520,38 @@ async def test_f01_a_lost_delta_loses_the_book_and_it_comes_back_right(adapter: 
         await theirs.place(Side.BUY, 58)
         expected = [(tick, LOTS) for tick in (62, 61, 60, 59, 58)]
         await ours.facts.until(lambda: ours.book().levels(Side.BUY, 9) == expected)
+
+
+async def test_a_recorded_wire_brings_the_same_book_as_the_wire_itself(tmp_path: Path) -> None:
+    async with trading_place("native") as place:
+        theirs = await place.desk("theirs")
+        await quoted(theirs)
+        ours = await place.desk("ours", with_feed=True)
+        lines: list[bytes] = []
+        link = Link(
+            f"{place.venue.urls()['ws']['spot']}/bttusdt@depth@100ms",
+            Pulse("venue", Stream.PUBLIC, WallClock()),
+            WallClock(),
+        )
+        link.tap = lambda frame, at_ns: lines.append(b"%d %b\n" % (at_ns, frame))
+        await link.open()
+        await synced(ours, theirs)
+        row = place.venue.exchange.markets["BTTUSDT"].snapshot(100)
+        lines.append(b"%d %b\n" % (time_ns(), msgspec.json.encode(row)))
+        await theirs.place(Side.BUY, 62)
+        await theirs.place(Side.SELL, 63)
+        await ours.facts.until(lambda: ours.book().levels(Side.SELL, 1) == [(63, LOTS)])
+        await asyncio.sleep(0.3)
+        await link.close()
+    file = tmp_path / "wire.gz"
+    file.write_bytes(gzip.compress(b"".join(lines)))
+    codec, book = BinanceCodec([ours.item]), Book()
+    for _, at_ns, frame in read_lines([file]):
+        for fact in codec.decode(frame, at_ns):
+            if isinstance(fact, BookSnapshot):
+                book.apply_snapshot(fact.bids, fact.asks)
+            if isinstance(fact, BookDelta):
+                book.apply_delta(fact.bids, fact.asks)
+    for side in Side:
+        assert book.levels(side, 5) == ours.book().levels(side, 5)
+    assert codec.counts["quarantined"] == 0

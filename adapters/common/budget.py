@@ -61,14 +61,14 @@ class Window:
     def wait_ns(self, now_ns: Ns, count: int, limit: int) -> Ns:
         """How long until `count` more fit below `limit`; 0 is now."""
         excess = self.used(now_ns) + count - limit
+        if excess <= 0:
+            return 0
         for slot in sorted(self._counts):
-            if excess <= 0:
-                break
             excess -= self._counts[slot]
             wait_ns = (slot + SLOTS + 2) * self._slot_ns - now_ns
             if excess <= 0:
                 return max(1, wait_ns)
-        return 0 if excess <= 0 else self.rule.window_ns
+        return self.rule.window_ns
 
 
 class RateBudget:
