@@ -156,7 +156,8 @@ def money_gaps(journal: Journal, venue: Venue) -> list[str]:
 def orders_before_proof(journal: Journal, venue: Venue) -> list[str]:
     """I20: in each session no order was meant before its reconciliation had passed."""
     del venue
-    wrong, is_proved, epoch = [], False, 0
+    early: Counter[int] = Counter()
+    is_proved, epoch = False, 0
     for row in journal.rows:
         record = row["record"]
         match row["kind"]:
@@ -167,9 +168,8 @@ def orders_before_proof(journal: Journal, venue: Venue) -> list[str]:
             case "StateChanged" if record["before"] == "RECONCILING":
                 is_proved = record["after"] in PASSED
             case "OrderIntent" if not is_proved:
-                name = record["order"]["client_id"]
-                wrong.append(f"I20 {name} was meant in session {epoch} before it was reconciled")
-    return wrong
+                early[epoch] += 1
+    return [f"I20 session {at} meant {n} orders unreconciled" for at, n in early.items()]
 
 
 def beyond_the_bands(journal: Journal, venue: Venue) -> list[str]:
