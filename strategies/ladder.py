@@ -136,10 +136,11 @@ class LadderStrategy:
         for rank, size in enumerate(self._sizes):
             apart, clamp = width + rank * step + (opening[0] + rank * opening[1]), ""
             wished = reference + skew - sign * apart
-            if own and self._is_held(side, wished, own):
+            tick, rounding, passive = passive_tick(side, wished, view)
+            if rounding < self.params.hold_ticks and self._is_held(side, wished, own):
                 apart, clamp = apart + 1, "holds its queue place"
                 wished = reference + skew - sign * apart
-            tick, rounding, passive = passive_tick(side, wished, view)
+                tick, rounding, passive = passive_tick(side, wished, view)
             reason = Reason(
                 reference=reference,
                 skew=skew,
@@ -156,7 +157,7 @@ class LadderStrategy:
     def _is_held(self, side: Side, price: float, own: tuple[int, ...]) -> bool:
         """Whether an order of ours one tick behind is not worth giving up for so small a gain."""
         tick = math.floor(price) if side is Side.BUY else math.ceil(price)
-        return abs(price - tick) < self.params.hold_ticks and tick - side.sign in own
+        return tick - side.sign in own and abs(price - tick) < self.params.hold_ticks
 
     def half_width(self, view: View) -> float:
         """From the centre to the best quote: the risk of standing there, never under the floor."""

@@ -7,7 +7,7 @@ import msgspec
 from engine.values.units import Lot, Side, Tick
 
 
-class Reason(msgspec.Struct, frozen=True, kw_only=True):
+class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why a quote stands where it stands. All prices and distances in ticks, as floats.
 
     The quoted tick is reference + skew -/+ width, rounded away from the market; `rounding` is the
@@ -22,7 +22,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     clamp: str = ""
 
 
-class Level(msgspec.Struct, frozen=True, kw_only=True):
+class Level(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One wished quote."""
 
     tick: Tick
