@@ -29,6 +29,9 @@ WARM_UP_S, MEASURED_S, ROUNDS = 2.0, 8.0, 4
 WARM_UP_QUICK_S, MEASURED_QUICK_S, ROUNDS_QUICK = 0.3, 1.0, 1
 START_S_MAX = 20.0
 END_S = 5.0
+LATE_S = 0.2
+ENOUGH, TURNS_MAX = 50, 4
+"""A busy host makes an engine pull its quotes for a while: then the turn is prolonged."""
 FLOOR = "floor"
 OURS_MAX = 1.5
 COUNTS = dict.fromkeys(("message rate", "open orders"), 1e6)
@@ -83,11 +86,16 @@ async def one_turn(venue: WireVenue, name: str, warm_up_s: float, measured_s: fl
             await venue.beat(RATE, warm_up_s)
             venue.sent_ns.clear()
             venue.arrived_ns.clear()
-            await venue.beat(RATE, measured_s)
-            await asyncio.sleep(0.2)
+            for _ in range(TURNS_MAX):
+                await venue.beat(RATE, measured_s)
+                await asyncio.sleep(LATE_S)
+                if len(venue.arrived_ns) > ENOUGH:
+                    break
+            else:
+                raise TimeoutError
         except TimeoutError as error:
             log.seek(0)
-            raise RuntimeError(f"{name}: no order\n{log.read().decode()}") from error
+            raise RuntimeError(f"{name}: too few orders\n{log.read().decode()}") from error
         finally:
             await _end(child)
     sent = venue.sent_ns
