@@ -7,7 +7,6 @@ round to them (no coordinated omission), until the journal has them on disk.
 """
 
 import tempfile
-import time
 from pathlib import Path
 
 import msgspec
@@ -36,22 +35,11 @@ def rows(found: Found) -> list[Timing]:
     ]
 
 
-def waited_s() -> float:
-    """Seconds for which this process could run and had no core: the host's fault, not the engine's.
-
-    0 where the kernel does not tell.
-    """
-    path = Path("/proc/self/schedstat")
-    return int(path.read_text().split()[1]) / 1e9 if path.exists() else 0.0
-
-
 def main() -> None:
     chosen = arguments(__doc__ or "")
     weather = QUICK if chosen.quick else WHOLE
-    before_s, began_s = waited_s(), time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
         found = uvloop.run(storm(Path(directory), weather))
-    without_core = (waited_s() - before_s) / (time.monotonic() - began_s)
     timings = rows(found)
     durable = next(row for row in timings if row.name == "fill due to durable, storm")
     ages = [age for spans in found.quote_book_age.values() for age in spans]
@@ -73,7 +61,6 @@ def main() -> None:
         ),
         "quotes on a book older than the limit": sum(age > LIMIT_NS for age in ages),
         "times a market was pulled because the loop was late": found.late_pulls,
-        "share of the time in which the process could run and had no core": round(without_core, 3),
         "books that differ at the end": len(found.books_differ),
     }
     finish(timings, facts, as_json=chosen.json)

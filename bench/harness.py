@@ -13,10 +13,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 
 import msgspec
 from hdrh.histogram import HdrHistogram
 
+WAITED = "waited for a core, share of the time it could run"
 LOWEST_NS, HIGHEST_NS, DIGITS = 1, 3_600 * 10**9, 3
 
 
@@ -47,7 +49,8 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 def timing(name: str, spans_ns: Iterable[int]) -> Timing:
     """Percentiles within 0.1 %. Raises ValueError where nothing was measured."""
-    histogram = HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS)
+    histogram = HdrHistogram(WAITED = "waited for a core, share of the time it could run"
+LOWEST_NS, HIGHEST_NS, DIGITS)
     highest = 0
     for span_ns, times in Counter(spans_ns).items():
         histogram.record_value(min(max(LOWEST_NS, span_ns), HIGHEST_NS), times)
@@ -115,6 +118,7 @@ def finish(
     ratios: Sequence[Ratio] = (),
 ) -> None:
     """Print the table, the ratios and what else was found; with --json an object as last line."""
+    facts = facts | {WAITED: round(waited_share(), 3)}
     print(table(timings))
     for found in ratios:
         print(ratio_line(found))
@@ -128,6 +132,19 @@ def finish(
             "machine": machine(),
         }
         sys.stdout.write(json.dumps(answer) + "\n")
+
+
+def waited_share() -> float:
+    """Of the time in which this process could run, the share in which no core was free for it.
+
+    The host's fault, and the first thing to look at where a tail is long. 0 where Linux does not
+    tell.
+    """
+    path = Path("/proc/self/schedstat")
+    if not path.exists():
+        return 0.0
+    ran_ns, waited_ns = (int(word) for word in path.read_text().split()[:2])
+    return waited_ns / max(1, ran_ns + waited_ns)
 
 
 def settle() -> None:
