@@ -49,8 +49,7 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
 
 def timing(name: str, spans_ns: Iterable[int]) -> Timing:
     """Percentiles within 0.1 %. Raises ValueError where nothing was measured."""
-    histogram = HdrHistogram(WAITED = "waited for a core, share of the time it could run"
-LOWEST_NS, HIGHEST_NS, DIGITS)
+    histogram = HdrHistogram(LOWEST_NS, HIGHEST_NS, DIGITS)
     highest = 0
     for span_ns, times in Counter(spans_ns).items():
         histogram.record_value(min(max(LOWEST_NS, span_ns), HIGHEST_NS), times)
