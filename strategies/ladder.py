@@ -9,7 +9,9 @@ import math
 import msgspec
 
 from engine.trading.strategy import (
+    BUY,
     NS_PER_S,
+    SELL,
     Ladder,
     Level,
     Reason,
@@ -22,6 +24,7 @@ from engine.trading.strategy import (
 )
 
 LEVELS_MAX = 50
+_TOWARD_TARGET = {Zone.FLOOR: 1, Zone.BELOW: 1, Zone.INSIDE: 0, Zone.ABOVE: -1, Zone.CAP: -1}
 WIDTH_MIN_TICKS = 0.01
 """Less than this and both sides could round to the same tick."""
 
@@ -117,8 +120,8 @@ class LadderStrategy:
             )
         skew = view.bands.lean(view.position_lots) * self.params.lean_ticks
         width = self.half_width(view)
-        bids, bids_absent = self._side(Side.BUY, view, reference, skew, width)
-        asks, asks_absent = self._side(Side.SELL, view, reference, skew, width)
+        bids, bids_absent = self._side(BUY, view, reference, skew, width)
+        asks, asks_absent = self._side(SELL, view, reference, skew, width)
         return Ladder(bids=bids, asks=asks, bids_absent=bids_absent, asks_absent=asks_absent)
 
     def _side(
@@ -156,7 +159,7 @@ class LadderStrategy:
 
     def _is_held(self, side: Side, price: float, own: tuple[int, ...]) -> bool:
         """Whether an order of ours one tick behind is not worth giving up for so small a gain."""
-        tick = math.floor(price) if side is Side.BUY else math.ceil(price)
+        tick = math.floor(price) if side is BUY else math.ceil(price)
         return tick - side.sign in own and abs(price - tick) < self.params.hold_ticks
 
     def half_width(self, view: View) -> float:
@@ -181,23 +184,22 @@ class LadderStrategy:
         """Between two levels. A buy closes up the bids, in a calm and deep market only."""
         params, bias = self.params, view.stance.bias
         is_calm = view.volatility is not None and view.volatility <= params.volatility_stable
-        if side is Side.SELL or bias <= 0 or not is_calm or self._thinness(view):
+        if side is SELL or bias <= 0 or not is_calm or self._thinness(view):
             return params.step_ticks
         return params.step_ticks * (1 - bias * params.stance_tightening_share)
 
     def _stance_opening(self, side: Side, view: View) -> tuple[float, float]:
         """(all levels, each further one): a buy opens the upper asks, a sell all of them."""
         bias = view.stance.bias
-        if side is Side.BUY or not bias:
+        if side is BUY or not bias:
             return 0.0, 0.0
         ticks = self.params.stance_widening_ticks
         return (0.0, ticks * bias) if bias > 0 else (ticks * -bias, 0.0)
 
     def _size_share(self, side: Side, view: View) -> float:
         """Inventory shifts size from one side to the other; a sell takes some off both."""
-        toward = {Zone.FLOOR: 1, Zone.BELOW: 1, Zone.INSIDE: 0, Zone.ABOVE: -1, Zone.CAP: -1}
-        by_zone = 1 + toward[view.zone] * side.sign * self.params.zone_size_share
-        bias = view.stance.bias if side is Side.BUY else min(0, view.stance.bias)
+        by_zone = 1 + _TOWARD_TARGET[view.zone] * side.sign * self.params.zone_size_share
+        bias = view.stance.bias if side is BUY else min(0, view.stance.bias)
         return by_zone * (1 + bias * self.params.stance_size_share)
 
 
@@ -219,7 +221,7 @@ def _stance_text(view: View) -> str:
 
 def _absent(side: Side, view: View) -> str:
     """Why a side is not quoted at all."""
-    if side is Side.BUY:
+    if side is BUY:
         if view.zone is Zone.CAP:
             return f"inventory {view.position_lots} lots is at its cap"
         return "" if view.bid_tick else "the market has no bids"

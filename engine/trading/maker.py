@@ -121,7 +121,7 @@ class Maker:
     def _heed(self, posture: Action | None) -> None:
         """REFUSE, PULL_SIDE and HEDGE act within the gate; the graver ones are the market's."""
         gate = self.quoter.gate
-        if posture not in (Action.PULL_MARKET, Action.CANCEL_ONLY, Action.HALT):
+        if posture is None or posture not in (Action.PULL_MARKET, Action.CANCEL_ONLY, Action.HALT):
             self.standing.settle("risk")
             return
         why = "; ".join(reason for _, reason in gate.tripped()[:1])

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.trading.order_table import Order
-from engine.values.units import Lot, Side, Tick
+from engine.values.units import BUY, SELL, Lot, Side, Tick
 
 
 class OrderSums(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class OrderSums(msgspec.Struct, frozen=True, kw_only=True):
 def sums_of(orders: Iterable[Order]) -> OrderSums:
     active = tuple(orders)
     live = tuple(order for order in active if order.is_live)
-    working = {Side.BUY: 0, Side.SELL: 0}
+    working = {BUY: 0, SELL: 0}
     own_levels: dict[tuple[Side, Tick], Lot] = {}
     for order in active:
         working[order.side] += order.working_lots
@@ -40,8 +40,8 @@ def sums_of(orders: Iterable[Order]) -> OrderSums:
         active=active,
         live=live,
         own_levels=own_levels,
-        working_bid_lots=working[Side.BUY],
-        working_ask_lots=working[Side.SELL],
-        bid_tick=max((order.tick for order in live if order.side is Side.BUY), default=0),
-        ask_tick=min((order.tick for order in live if order.side is Side.SELL), default=0),
+        working_bid_lots=working[BUY],
+        working_ask_lots=working[SELL],
+        bid_tick=max((order.tick for order in live if order.side is BUY), default=0),
+        ask_tick=min((order.tick for order in live if order.side is SELL), default=0),
     )

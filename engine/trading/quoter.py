@@ -26,7 +26,7 @@ from engine.values.events import (
 from engine.values.instrument import Instrument
 from engine.values.intents import Ladder
 from engine.values.records import Decision
-from engine.values.units import Lot, Ns, Ppm, Side, Tick
+from engine.values.units import BUY, SELL, Lot, Ns, Ppm, Side, Tick
 
 DEPTHS_BPS = (100, 200, 500)
 OwnLevels = dict[tuple[Side, Tick], Lot]
@@ -150,8 +150,8 @@ class Quoter:
         """What of the public book is ours; the same object means that nothing has changed."""
         if own is not self.own:
             self.own = own
-            self._own_bid_ticks = tuple(tick for side, tick in own if side is Side.BUY)
-            self._own_ask_ticks = tuple(tick for side, tick in own if side is Side.SELL)
+            self._own_bid_ticks = tuple(tick for side, tick in own if side is BUY)
+            self._own_ask_ticks = tuple(tick for side, tick in own if side is SELL)
 
     # --- wake -----------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class Quoter:
     def _top(self) -> Book | BookView:
         """Where the market's best prices without us are: in the book, unless we stand there."""
         book, own = self.book, self.own
-        if (Side.BUY, book.bid_tick) in own or (Side.SELL, book.ask_tick) in own:
+        if (BUY, book.bid_tick) in own or (SELL, book.ask_tick) in own:
             return self._theirs()
         return book
 
@@ -243,7 +243,7 @@ def _top_of(features: Features) -> Top:
 
 def _depths(market: Book | BookView) -> tuple[tuple[Lot, Lot], tuple[Lot, Lot], tuple[Lot, Lot]]:
     """(bid, ask) lots within each of DEPTHS_BPS from mid; zeros where there is no mid."""
-    bids, asks = (_depths_of(market, side) for side in (Side.BUY, Side.SELL))
+    bids, asks = (_depths_of(market, side) for side in (BUY, SELL))
     return (bids[0], asks[0]), (bids[1], asks[1]), (bids[2], asks[2])
 
 

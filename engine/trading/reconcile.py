@@ -10,7 +10,7 @@ from engine.trading.order_table import During, Order, Status
 from engine.trading.risk import Approved
 from engine.values.commands import Cancel, Command, Place
 from engine.values.intents import Level
-from engine.values.units import PPM, Lot, Ns, Ppm, Side, Tick
+from engine.values.units import BUY, PPM, SELL, Lot, Ns, Ppm, Side, Tick
 
 ORDERS_PER_LEVEL_MAX = 2
 _STANDING = frozenset({Status.INTENT, Status.SENT, Status.OPEN, Status.PARTIAL})
@@ -84,8 +84,8 @@ def _stands_as_wished(approved: Approved, live: list[Order], params: ReconcilePa
     ladder = approved.ladder
     if len(live) != len(ladder.bids) + len(ladder.asks):
         return False
-    wished = {Side.BUY: {level.tick: level.lots for level in ladder.bids}}
-    wished[Side.SELL] = {level.tick: level.lots for level in ladder.asks}
+    wished = {BUY: {level.tick: level.lots for level in ladder.bids}}
+    wished[SELL] = {level.tick: level.lots for level in ladder.asks}
     for order in live:
         lots, left = wished[order.side].pop(order.tick, 0), order.left_lots
         is_good = lots * params.keep_ppm <= left * PPM and left <= _most(lots, params)
@@ -170,16 +170,16 @@ def _levels(approved: Approved) -> Iterator[tuple[Side, Level]]:
     ladder = approved.ladder
     for bid, ask in zip_longest(ladder.bids, ladder.asks):
         if bid is not None:
-            yield Side.BUY, bid
+            yield BUY, bid
         if ask is not None:
-            yield Side.SELL, ask
+            yield SELL, ask
 
 
 class _Room:
     """What may still be added: lots a side, orders, and the ticks that cannot cross our own."""
 
     def __init__(self, approved: Approved, live: list[Order]) -> None:
-        self._lots = {Side.BUY: approved.room_bid_lots, Side.SELL: approved.room_ask_lots}
+        self._lots = {BUY: approved.room_bid_lots, SELL: approved.room_ask_lots}
         for order in live:
             self._lots[order.side] -= order.working_lots
         standing = [order for order in live if order.is_live]
@@ -193,9 +193,9 @@ class _Room:
 
     def admits(self, side: Side, tick: Tick) -> bool:
         """No bid at or above any of our asks that may be at the venue, and the reverse (I13)."""
-        if side is Side.BUY:
-            return all(tick < ask for ask in self._ticks[Side.SELL])
-        return all(tick > bid for bid in self._ticks[Side.BUY])
+        if side is BUY:
+            return all(tick < ask for ask in self._ticks[SELL])
+        return all(tick > bid for bid in self._ticks[BUY])
 
     def take(self, side: Side, tick: Tick, lots: Lot) -> None:
         self._lots[side] -= lots

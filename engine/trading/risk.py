@@ -24,7 +24,7 @@ from engine.values.events import Grade
 from engine.values.instrument import Instrument
 from engine.values.intents import Hedge, Ladder, Level
 from engine.values.records import RiskTripped
-from engine.values.units import PPM, Lot, Ns, Ppm, Side
+from engine.values.units import BUY, PPM, SELL, Lot, Ns, Ppm, Side
 
 __all__ = [
     "MANDATORY",
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 UNREPORTED_MAX = 1000
-SIDES = (Side.BUY, Side.SELL)
+SIDES = (BUY, SELL)
 _STOPS = list(Action).index(Action.PULL_MARKET)
 _SIDE_ACTIONS = (Action.PULL_SIDE, Action.HEDGE)
 _RANK = {action: rank for rank, action in enumerate(Action)}
@@ -144,7 +144,7 @@ class Gate:
         for watch in due:
             assert watch.trip is not None
             watch.trip.hedged_ns = reading.now_ns
-        side = Side.SELL if gap_lots > 0 else Side.BUY
+        side = SELL if gap_lots > 0 else BUY
         reason = "; ".join(watch.reason for watch in due)
         return [Hedge(market=self._instrument.market, side=side, lots=abs(gap_lots), reason=reason)]
 
@@ -157,7 +157,7 @@ class Gate:
         if problem:
             self.nonsense_count += 1
             return self._nothing(problem, (problem,))
-        spans = {Side.BUY: span_of(wish.bids), Side.SELL: span_of(wish.asks)}
+        spans = {BUY: span_of(wish.bids), SELL: span_of(wish.asks)}
         offences = {side: self._offences(side, wish, spans[side], scene) for side in SIDES}
         if stop := self._stop_reason():
             return self._nothing(stop, all_refused(wish, stop))
@@ -253,9 +253,9 @@ class Gate:
     ) -> Approved:
         caps = self._caps[scene.reading.grade]
         whys = with_those_too_many(offences, caps.orders_max)
-        buy, sell = self._leave(Side.BUY, scene), self._leave(Side.SELL, scene)
-        bids = stand_of(wish, whys[Side.BUY], spans[Side.BUY], buy, caps)
-        asks = stand_of(wish, whys[Side.SELL], spans[Side.SELL], sell, caps)
+        buy, sell = self._leave(BUY, scene), self._leave(SELL, scene)
+        bids = stand_of(wish, whys[BUY], spans[BUY], buy, caps)
+        asks = stand_of(wish, whys[SELL], spans[SELL], sell, caps)
         return Approved(
             market=self._instrument.market,
             ladder=Ladder(

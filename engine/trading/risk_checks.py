@@ -16,7 +16,7 @@ from engine.trading.risk_rows import Check, Reading, RiskRow
 from engine.treasury.bands import Bands
 from engine.values.instrument import Instrument
 from engine.values.intents import Level
-from engine.values.units import NS_PER_S, Atoms, Lot, Side, Tick
+from engine.values.units import BUY, NS_PER_S, SELL, Atoms, Lot, Side, Tick
 
 BPS = 10_000
 SHARE_MAX = 1e6
@@ -83,8 +83,8 @@ def gap_share(bands: Bands, position_lots: Lot) -> float:
 def adding_sides(bands: Bands, position_lots: Lot) -> tuple[Side, ...]:
     """The sides whose fill takes the position further from its target."""
     if position_lots == bands.target_lots:
-        return (Side.BUY, Side.SELL)
-    return (Side.BUY,) if position_lots > bands.target_lots else (Side.SELL,)
+        return (BUY, SELL)
+    return (BUY,) if position_lots > bands.target_lots else (SELL,)
 
 
 def reference_atoms(reading: Reading, instrument: Instrument) -> Atoms | None:
@@ -197,8 +197,8 @@ def imbalance_sides(at: Scene, counts: Counts, release: Number) -> tuple[Side, .
     """Far more bids than asks: the price is about to rise, and our asks are what is wrong."""
     value = at.reading.imbalance
     if value is None:
-        return (Side.BUY, Side.SELL)
-    return (Side.SELL,) if value > 0 else (Side.BUY,)
+        return (BUY, SELL)
+    return (SELL,) if value > 0 else (BUY,)
 
 
 SIDES_AT_FAULT: Mapping[Check, Callable[[Scene, Counts, Number], tuple[Side, ...]]] = (
@@ -235,7 +235,7 @@ def order_value(side: Side, span: Span, at: Scene, row: RiskRow) -> Number | Non
 
 def self_cross(side: Side, span: Span, at: Scene, row: RiskRow) -> Number | None:
     """Ticks by which the quote would meet an order of ours on the other side."""
-    own = at.reading.own_ask_tick if side is Side.BUY else at.reading.own_bid_tick
+    own = at.reading.own_ask_tick if side is BUY else at.reading.own_bid_tick
     return max(0, (span.tick_best - own) * side.sign + 1) if own else 0
 
 
@@ -266,6 +266,6 @@ def _worst_values(at: Scene) -> tuple[Atoms, Atoms]:
 
 
 def _sides_beyond(release: Number, up: Number, down: Number) -> tuple[Side, ...]:
-    bid = (Side.BUY,) if up > release else ()
-    ask = (Side.SELL,) if down > release else ()
+    bid = (BUY,) if up > release else ()
+    ask = (SELL,) if down > release else ()
     return bid + ask

@@ -12,7 +12,7 @@ from engine.treasury.bands import Bands
 from engine.values.events import Grade
 from engine.values.instrument import Instrument
 from engine.values.intents import Ladder, Level
-from engine.values.units import Atoms, Lot, Side, Tick
+from engine.values.units import BUY, SELL, Atoms, Lot, Side, Tick
 
 _ROOM_BY_POSITION = f"room to {Check.WORST_POSITION}"
 _ROOM_BY_VALUE = f"room to {Check.WORST_VALUE}"
@@ -71,7 +71,7 @@ def caps_of(
 def room_of(side: Side, caps: Caps, at: Scene) -> tuple[Lot, str]:
     """The lots of a side that may fill before a cap is met, and the tightest cap's name."""
     position_lots = at.reading.position_lots
-    if side is Side.BUY:
+    if side is BUY:
         by_position = max(0, caps.position_lots_most - position_lots)
     else:
         by_position = max(0, position_lots - caps.position_lots_least)
@@ -85,7 +85,7 @@ def room_of(side: Side, caps: Caps, at: Scene) -> tuple[Lot, str]:
 
 def takes(side: Side, tick: Tick, reading: Reading) -> str:
     """Why this quote would take liquidity; quotes never do (I14)."""
-    far = reading.ask_tick if side is Side.BUY else reading.bid_tick
+    far = reading.ask_tick if side is BUY else reading.bid_tick
     if far and (tick - far) * side.sign >= 0:
         return f"would take: the market's other side is at {far}"
     return ""
@@ -95,7 +95,7 @@ def with_those_too_many(
     whys: dict[Side, list[str]], orders_max: int
 ) -> Mapping[Side, Sequence[str]]:
     """Beyond so many orders each has a reason, too: the best of both sides come first."""
-    bid_count, ask_count = len(whys[Side.BUY]), len(whys[Side.SELL])
+    bid_count, ask_count = len(whys[BUY]), len(whys[SELL])
     if bid_count + ask_count <= orders_max:
         return whys
     ranks = _order_ranks(bid_count, ask_count)
@@ -113,7 +113,7 @@ def _order_ranks(bid_count: int, ask_count: int) -> dict[Side, list[int]]:
     both = min(bid_count, ask_count)
     bids = [2 * i if i < both else both + i for i in range(bid_count)]
     asks = [2 * i + 1 if i < both else both + i for i in range(ask_count)]
-    return {Side.BUY: bids, Side.SELL: asks}
+    return {BUY: bids, SELL: asks}
 
 
 def stand_of(
@@ -167,7 +167,7 @@ def cut(
 
 
 def refusal(side: Side, level: Level, why: str) -> str:
-    name = "bid" if side is Side.BUY else "ask"
+    name = "bid" if side is BUY else "ask"
     return f"{name} {level.lots}@{level.tick}: {why}"
 
 

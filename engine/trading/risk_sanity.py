@@ -6,7 +6,7 @@ import msgspec
 
 from engine.values.instrument import Instrument
 from engine.values.intents import Ladder, Level, Reason
-from engine.values.units import Lot, Side, Tick
+from engine.values.units import BUY, SELL, Lot, Side, Tick
 
 LEVELS_MAX = 50
 TEXT_MAX = 500
@@ -25,7 +25,7 @@ def nonsense(wish: object, instrument: Instrument) -> str:
     """What makes `wish` no wish for this market, "" for nothing. Raises nothing."""
     if type(wish) is not Ladder:
         return f"the wish is a {type(wish).__name__}, no Ladder"
-    for side in (Side.BUY, Side.SELL):
+    for side in (BUY, SELL):
         if problem := _side_problem(side, wish.side(side), wish.absent(side), instrument):
             return problem
     return ""
@@ -39,7 +39,7 @@ def crossed_ticks(wish: Ladder) -> int:
 
 
 def _side_problem(side: Side, levels: object, absent: object, instrument: Instrument) -> str:
-    name = "bids" if side is Side.BUY else "asks"
+    name = "bids" if side is BUY else "asks"
     if type(levels) is not tuple:
         return f"{name} are a {type(levels).__name__}, no tuple"
     if len(levels) > LEVELS_MAX:
@@ -55,7 +55,7 @@ def _side_problem(side: Side, levels: object, absent: object, instrument: Instru
         if not _is_sound(level, limits) and (problem := _level_problem(level, limits)):
             return f"{name}: {problem}"
     ticks = [level.tick for level in levels]
-    if len(set(ticks)) < len(ticks) or ticks != sorted(ticks, reverse=side is Side.BUY):
+    if len(set(ticks)) < len(ticks) or ticks != sorted(ticks, reverse=side is BUY):
         return f"{name} are not sorted best first, or one price stands twice"
     return ""
 

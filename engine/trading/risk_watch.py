@@ -21,7 +21,7 @@ from engine.trading.risk_rows import COUNT_MAX, Action, Check, RiskRow
 from engine.values.events import Grade
 from engine.values.instrument import Instrument
 from engine.values.records import RiskTripped
-from engine.values.units import NS_PER_S, PPM, Ns, Ppm, Side
+from engine.values.units import BUY, NS_PER_S, PPM, Ns, Ppm, Side
 
 CALM_MAX = 1e300
 """Above it a value may be infinite: then the slower, exact judgement decides."""
@@ -38,6 +38,7 @@ _TIGHTER_ON_SNAPSHOT = {
 }
 
 
+VERIFIED = Grade.VERIFIED
 _COUNTING = {Check.MESSAGE_RATE, Check.REJECTS, Check.FILLS}
 
 
@@ -106,7 +107,7 @@ class Watch:
     def reason(self) -> str:
         """Why it is tripped, for people."""
         value = self.trip.value if self.trip else None
-        return self.offence(value, Grade.VERIFIED)
+        return self.offence(value, VERIFIED)
 
     def offence(self, value: Number | None, grade: Grade) -> str:
         if value is None:
@@ -115,14 +116,14 @@ class Watch:
         return f"{self.row.check}: {value / self._unit:.6g}, limit {limit:.6g}"
 
     def bound(self, grade: Grade) -> Bound:
-        return self._full if grade is Grade.VERIFIED else self._tight
+        return self._full if grade is VERIFIED else self._tight
 
     def share_at(self, grade: Grade) -> Fraction:
         """The threshold as an exact share, tightened where the book is not verified."""
-        return self._share if grade is Grade.VERIFIED else self._share_tight
+        return self._share if grade is VERIFIED else self._share_tight
 
     def note(self, side: Side, at_ns: Ns) -> None:
-        (self._bought if side is Side.BUY else self._sold).append(at_ns)
+        (self._bought if side is BUY else self._sold).append(at_ns)
 
     def look(self, at: Scene) -> RiskTripped | None:
         """Judge the market as it is; the record of a trip or a release, if it made one."""
@@ -130,7 +131,7 @@ class Watch:
             return None if self.trip is None else self.judge(0, (), at)
         counts = self.counts(at.reading.now_ns) if self._is_counting else NO_COUNTS
         value = self.of_market(at, counts)
-        bound = self._full if at.reading.grade is Grade.VERIFIED else self._tight
+        bound = self._full if at.reading.grade is VERIFIED else self._tight
         if self.trip is None and value is not None and bound.calm_low <= value <= bound.calm_high:
             return None
         sides = self._sides_of(at, counts, bound.release) if self._sides_of else ()

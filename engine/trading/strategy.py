@@ -15,10 +15,12 @@ from engine.treasury.bands import Bands, Zone
 from engine.values.events import Grade, RatingLabel
 from engine.values.instrument import Instrument
 from engine.values.intents import Ladder, Level, Reason
-from engine.values.units import NS_PER_S, Lot, Ns, Side, Tick
+from engine.values.units import BUY, NS_PER_S, SELL, Lot, Ns, Side, Tick
 
 __all__ = [
+    "BUY",
     "NS_PER_S",
+    "SELL",
     "Bands",
     "Grade",
     "Instrument",
@@ -79,7 +81,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     stance: Stance
 
     def own_ticks(self, side: Side) -> tuple[Tick, ...]:
-        return self.own_bid_ticks if side is Side.BUY else self.own_ask_ticks
+        return self.own_bid_ticks if side is BUY else self.own_ask_ticks
 
     @property
     def mid(self) -> float:
@@ -137,7 +139,7 @@ def quote_level(side: Side, lots: Lot, view: View, reason: Reason) -> Level:
 
 def passive_tick(side: Side, wished: float, view: View) -> tuple[Tick, float, str]:
     """Where a quote that is wished at this price may stand: (tick, rounding, clamp)."""
-    if side is Side.BUY:
+    if side is BUY:
         tick, far = math.floor(wished), view.ask_tick
         meets = far > 0 and tick >= far
     else:

@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from engine.values.units import Lot, Side, Tick
+from engine.values.units import BUY, Lot, Side, Tick
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -39,10 +39,10 @@ class Ladder(msgspec.Struct, frozen=True, kw_only=True):
     asks_absent: str = ""
 
     def side(self, side: Side) -> tuple[Level, ...]:
-        return self.bids if side is Side.BUY else self.asks
+        return self.bids if side is BUY else self.asks
 
     def absent(self, side: Side) -> str:
-        return self.bids_absent if side is Side.BUY else self.asks_absent
+        return self.bids_absent if side is BUY else self.asks_absent
 
 
 class Hedge(msgspec.Struct, frozen=True, kw_only=True, tag=True):
