@@ -274,7 +274,7 @@ def draw(rng: random.Random) -> Moment:
         (3, lambda: Moment("report", "OrderReport", rng.randint(1, 6), soon)),
         (3, lambda: Moment("cancel", "Cancel", rng.randint(1, 3), soon)),
         (3, lambda: Moment("fill", "Fill", rng.randint(1, 2), soon)),
-        (5, lambda: Moment("quoting", "OrderIntent", 1, rng.uniform(0.2, 4.0))),
+        (5, lambda: Moment("quoting", "OrderIntent", 1, rng.uniform(0.2, 3.0))),
         (3, lambda: Moment("stopping", "OrderIntent", 1, rng.uniform(0.0, 0.6), is_stopping=True)),
     ]
     return rng.choices([make for _, make in moments], [weight for weight, _ in moments])[0]()
@@ -334,7 +334,7 @@ class Run:
         broken = self._new(broken)
         if code not in (-signal.SIGKILL, 0) or (code == 0 and not moment.is_stopping):
             broken += self._new([f"kill {number}: the engine left by itself with exit code {code}"])
-        dead_s = self._rng.uniform(0.2, 3.0) if self._rng.random() < 0.5 else 0.0
+        dead_s = self._rng.uniform(0.2, 2.0) if self._rng.random() < 0.5 else 0.0
         time.sleep(dead_s)
         trades = self._venue.trades() if dead_s else left.trades
         missed = len({trade["id"] for trade in trades} - journal.trade_ids())
