@@ -182,7 +182,7 @@ class StormGateway:
         return self._venue.answers(command, self._clock.now_ns())
 
     async def run(self, inbox: Inbox) -> None:
-        """A fill is due at fixed moments, whether or not the loop comes round in time."""
+        """A fill is due at fixed moments; what fell due meanwhile arrives at once, as on a wire."""
         loop = asyncio.get_running_loop()
         venue, due_s, alive_s = self._venue.name, loop.time(), loop.time()
         inbox.put(Connected(venue=venue, stream=Stream.PRIVATE, at_ns=self._clock.now_ns()))
@@ -191,11 +191,12 @@ class StormGateway:
                 alive_s += ALIVE_S
                 now_ns = self._clock.now_ns()
                 inbox.put(Alive(venue=venue, stream=Stream.PRIVATE, at_ns=now_ns))
-            due_s += 1 / (self._weather.fills_per_s * self._phase.factor)
             await asyncio.sleep(max(0.0, due_s - loop.time()))
-            if not self._stop and self._phase.name != "warm-up":
-                late_ns = int(max(0.0, loop.time() - due_s) * NS_PER_S)
-                self._fill(inbox, self._clock.now_ns() - late_ns)
+            while due_s <= loop.time():
+                if not self._stop and self._phase.name != "warm-up":
+                    late_ns = int((loop.time() - due_s) * NS_PER_S)
+                    self._fill(inbox, self._clock.now_ns() - late_ns)
+                due_s += 1 / (self._weather.fills_per_s * self._phase.factor)
 
     def _fill(self, inbox: Inbox, due_ns: Ns) -> None:
         """Sides in turn, so that the inventory stays where it is."""
