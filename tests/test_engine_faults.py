@@ -544,3 +544,18 @@ def test_a_stop_while_halted_and_without_private_stream_still_asks_the_venue():
     world.cut(Stream.PRIVATE, back_s=60)
     world.stop()
     assert world.run_while(lambda: not world.engine.is_finished, 10) is not None
+
+
+def test_a_market_that_may_quote_again_asks_its_strategy_at_once():
+    world = quoting()
+    book = world.maker.quoter.book
+    bids, asks = book.levels(Side.BUY, 20), book.levels(Side.SELL, 20)
+    sequence = world.maker.quoter.sequence
+    world.deliver(BookLost(market=MARKET, at_ns=world.now, reason="gap"))
+    decided = world.maker.quoter.last.decision
+    world.deliver(
+        BookSnapshot(market=MARKET, at_ns=world.now, sequence=sequence + 1, bids=bids, asks=asks)
+    )
+    assert world.maker.quoter.last.cause == "may quote again" or (
+        world.maker.quoter.last.decision > decided
+    )

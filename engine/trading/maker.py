@@ -41,6 +41,7 @@ class Maker:
         self._ids = ids
         self._params = params
         self._pulled_ns: Ns = 0
+        self._is_barred = True
         self._observe_due_ns: Ns = 0
 
     @property
@@ -50,9 +51,12 @@ class Maker:
     def look(self, now_ns: Ns, step: Step, cause: str = "") -> None:
         """After any fact about this market: quote, pull, or leave everything as it is."""
         if not self.standing.may_quote:
+            self._is_barred = True
             self.pull(now_ns, step)
         else:
-            cause = cause or self.quoter.wake_cause(now_ns)
+            again = "may quote again" if self._is_barred else ""
+            self._is_barred = False
+            cause = cause or again or self.quoter.wake_cause(now_ns)
             if cause:
                 self._decide(cause, now_ns, step)
         self._note_state(now_ns, step)
