@@ -43,6 +43,7 @@ class Limits:
         self._clock = clock
         self.budget = RateBudget([first])
         self.connects = Window(CONNECTS)
+        self._is_learned = False
 
     def take(self, cost: Cost) -> None:
         """Count a request that is about to leave. Raises Transient where it must not."""
@@ -64,15 +65,21 @@ class Limits:
         rules = [_rule(row) for row in rows if row.kind in _RULE_KINDS]
         if rules:
             self.budget.learn(rules)
+            self._is_learned = True
 
     def observe(self, rows: Iterable[LimitRow]) -> None:
         """The counts in an answer of the WS-API."""
+        if not self._is_learned:
+            return
         now_ns = self._clock.now_ns()
         for row in rows:
             if row.kind in _RULE_KINDS:
                 self.budget.observe(now_ns, _rule(row), row.count)
 
     def observe_headers(self, headers: Mapping[str, str]) -> None:
+        """The counts in an answer over REST; they mean nothing against a limit that is a guess."""
+        if not self._is_learned:
+            return
         now_ns = self._clock.now_ns()
         for name, value in headers.items():
             for prefix, counted in _HEADERS.items():

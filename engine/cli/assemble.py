@@ -1,5 +1,6 @@
 """From a config to an engine that is ready to run: the one place where every part is joined."""
 
+import asyncio
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -27,7 +28,7 @@ from engine.trading.maker import MakerParams
 from engine.trading.order_table import Params as OrdersParams
 from engine.trading.quoter import MarketSetup
 from engine.trading.reconcile import ReconcileParams
-from engine.values.errors import UserError, VenueError
+from engine.values.errors import Transient, UserError, VenueError
 from engine.values.events import RatingSet
 from engine.values.instrument import Instrument
 from engine.values.records import Record, SessionStarted
@@ -38,7 +39,8 @@ REMEMBERED = (
     "OrderAbsent", "Fill", "Cancel", "CancelAll", "RatingSet", "Halt", "Resume", "StateChanged",
 )  # fmt: skip
 """Records that a start joins again; the others explain, and are for people."""
-REQUEST_MARGIN_NS = NS_PER_S
+PATIENCE_S = 120.0
+"""How long a start waits for a venue that names a time to come back at."""
 
 
 @asynccontextmanager
@@ -97,15 +99,30 @@ async def _join(
 
 
 async def read_instruments(config: Config, opened: dict[str, OpenVenue]) -> dict[str, Instrument]:
+    """What every venue says of our markets. Raises UserError where one does not answer in time."""
     found: dict[str, Instrument] = {}
     for name, venue in opened.items():
         symbols = [market.symbol for market in config.markets if market.venue == name]
-        try:
-            for instrument in await venue.gateway.instruments(symbols):
-                found[instrument.market] = instrument
-        except VenueError as error:
-            raise UserError(f"venue {name} does not answer: {error.code} {error.text}") from error
+        for instrument in await _patiently(name, venue, symbols):
+            found[instrument.market] = instrument
     return found
+
+
+async def _patiently(name: str, venue: OpenVenue, symbols: list[str]) -> list[Instrument]:
+    """Wait out a venue that asks for it: orders of an earlier session may be open meanwhile."""
+    patience_s = PATIENCE_S
+    while True:
+        try:
+            return await venue.gateway.instruments(symbols)
+        except VenueError as error:
+            wait_s = error.retry_after_ns / NS_PER_S
+            is_worth_it = isinstance(error, Transient) and 0 < wait_s <= patience_s
+            if not is_worth_it:
+                told = f"{error.code} {error.text}"
+                raise UserError(f"venue {name} does not answer: {told}") from error
+            logging.warning("venue %s: %s, waiting %.1f s", name, error.text, wait_s)
+        patience_s -= wait_s
+        await asyncio.sleep(wait_s)
 
 
 def _setups(
