@@ -15,6 +15,7 @@ from adapters.codec.binance_messages import (
     TradeMessage,
 )
 from adapters.codec.continuity import BinanceBook, ContinuityParams, Dialect
+from adapters.codec.depth_kernel import IS_COMPILED
 from adapters.codec.quarantine import quarantined
 from engine.values.events import Event, TopOfBook, Trade
 from engine.values.instrument import Instrument
@@ -56,6 +57,8 @@ class CodecParams(msgspec.Struct, frozen=True, kw_only=True):
 
     frame_bytes_max: int = 1_000_000
     levels_max: int = 10_000
+    is_depth_by_kernel: bool = IS_COMPILED
+    """Interpreted, the kernel is slower than msgspec; the facts are the same either way."""
     continuity: ContinuityParams = ContinuityParams()
 
 
@@ -78,7 +81,9 @@ class BinanceCodec:
         self.books = {book.market: book for book in books}
         self.counts: Counter[str] = Counter()
         self.level_changes = 0
-        self._params = params
+        self._frame_bytes_max = params.frame_bytes_max
+        self._levels_max = params.levels_max
+        self._has_kernel = params.is_depth_by_kernel
         self._symbols = {book.instrument.venue_symbol: book for book in books}
         self._streams = {
             f"{symbol.lower()}@{channel}".encode(): (kind, book)
@@ -98,7 +103,7 @@ class BinanceCodec:
 
     def decode(self, frame: bytes, at_ns: Ns) -> list[Event]:
         """The facts of one frame, in order. A REST snapshot inside a stream is read too."""
-        if len(frame) > self._params.frame_bytes_max:
+        if len(frame) > self._frame_bytes_max:
             return self._refuse(frame, f"frame of {len(frame)} bytes", at_ns, None)
         if frame.startswith(STREAM_PREFIX):
             return self._decode_wrapped(frame, at_ns)
@@ -110,7 +115,7 @@ class BinanceCodec:
     def snapshot(self, market: str, body: bytes, at_ns: Ns) -> list[Event]:
         """The body of a REST depth answer. A stale one changes nothing and is still wanted."""
         book = self.books[market]
-        if len(body) > self._params.frame_bytes_max:
+        if len(body) > self._frame_bytes_max:
             return self._refuse(body, f"snapshot of {len(body)} bytes", at_ns, (SNAPSHOT, book))
         try:
             message = self._bare[SNAPSHOT].decode(body)
@@ -134,11 +139,16 @@ class BinanceCodec:
 
     def _decode_wrapped(self, frame: bytes, at_ns: Ns) -> list[Event]:
         start = len(STREAM_PREFIX)
-        route = self._streams.get(frame[start : frame.find(b'"', start, start + 80)])
+        end = frame.find(b'"', start, start + 80)
+        route = self._streams.get(frame[start:end])
         if route is None:
             return self._decode_other(frame, at_ns)
         kind, book = route
         try:
+            if kind is DEPTH and self._has_kernel:
+                events = self._read_by_kernel(frame, end, book, at_ns)
+                if events is not None:
+                    return events
             message = self._wrapped[kind].decode(frame).data
             if message.symbol != book.instrument.venue_symbol:
                 raise ValueError(f"symbol {message.symbol} on a stream of another")
@@ -146,6 +156,22 @@ class BinanceCodec:
         except UNREADABLE as error:
             return self._refuse(frame, str(error), at_ns, route)
         self.counts[kind] += 1
+        return events
+
+    def _read_by_kernel(
+        self, frame: bytes, end: int, book: BinanceBook, at_ns: Ns
+    ) -> list[Event] | None:
+        """A depth frame whose stream name stops at `end`; None where it is to be read with care."""
+        reader = book.reader
+        delta = reader.read(frame, end, at_ns)
+        if delta is None:
+            return None
+        bids, asks, limit = len(delta.bids), len(delta.asks), self._levels_max
+        if bids > limit or asks > limit:
+            return None
+        events = book.on_delta(reader.first_id, reader.previous_id, delta)
+        self.level_changes += bids + asks
+        self.counts[DEPTH] += 1
         return events
 
     def _decode_bare(self, kind: str, frame: bytes, at_ns: Ns) -> list[Event]:
@@ -190,7 +216,7 @@ class BinanceCodec:
     def _read(self, kind: str, message: Any, book: BinanceBook, at_ns: Ns) -> list[Event]:
         if kind in (DEPTH, SNAPSHOT):
             levels = max(len(message.bids), len(message.asks))
-            if levels > self._params.levels_max:
+            if levels > self._levels_max:
                 raise ValueError(f"{levels} levels on one side")
         events = self._readers[kind](message, book, at_ns)
         if kind == DEPTH:

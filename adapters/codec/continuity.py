@@ -12,6 +12,7 @@ from itertools import pairwise
 import msgspec
 
 from adapters.codec.binance_messages import DepthSnapshot, DepthUpdate
+from adapters.codec.depth_kernel import DepthReader
 from adapters.codec.grid import Grid
 from engine.values.events import BookDelta, BookLost, BookSnapshot, Event
 from engine.values.instrument import Instrument
@@ -62,6 +63,7 @@ class BinanceBook:
         self.instrument = instrument
         self.market = instrument.market
         self.grid = Grid(instrument)
+        self.reader = DepthReader(instrument)
         self.is_synced = False
         self.snapshot_due_ns: Ns = 0
         self.sequence = 0
@@ -97,16 +99,20 @@ class BinanceBook:
             bids=self.grid.levels(message.bids),
             asks=self.grid.levels(message.asks),
         )
-        before_id = message.first_id - 1 if self._is_dense else message.previous_id
+        return self.on_delta(message.first_id, message.previous_id, delta)
+
+    def on_delta(self, first_id: int, previous_id: int, delta: BookDelta) -> list[Event]:
+        """As `on_depth`, for a message whose levels are ticks and lots already."""
+        before_id = first_id - 1 if self._is_dense else previous_id
         if not self._is_dense and before_id < 0:
             raise ValueError("a futures message without its predecessor")
-        if message.last_id < message.first_id or before_id > message.last_id:
+        if delta.sequence < first_id or before_id > delta.sequence:
             raise ValueError("the message ends before it begins")
         if self.is_synced:
             return self._follow(before_id, delta)
         self._hold(before_id, delta)
         waiting = self._waiting
-        return self._synchronise(waiting, at_ns) if waiting is not None else []
+        return self._synchronise(waiting, delta.at_ns) if waiting is not None else []
 
     def on_snapshot(self, message: DepthSnapshot, at_ns: Ns) -> list[Event]:
         """The whole book over REST. Ignored while synchronised: the stream knows better."""
