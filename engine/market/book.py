@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """The market's levels of one instrument: integers, whole messages, the best prices at once."""
 
 from bisect import bisect_left, insort
@@ -29,13 +30,16 @@ class HalfBook:
 
     def apply(self, levels: Levels) -> None:
         sign, known, keys = self.sign, self.lots, self.keys
+        size = len(known)
         for tick, lots in levels:
             if lots:
-                if tick not in known:
-                    insort(keys, sign * tick)
                 known[tick] = lots
+                if len(known) != size:
+                    size += 1
+                    insort(keys, sign * tick)
             elif tick in known:
                 del known[tick]
+                size -= 1
                 self._remove_key(sign * tick)
         if len(keys) > self._levels_max:
             self._forget_farthest()

@@ -1,8 +1,11 @@
+# cython: language_level=3, annotation_typing=False
 """What the top of the book and the trades say: fair value, pressure, volatility.
 
 Formulas: weighted mid and imbalance as in Stoikov (2018), order-flow imbalance as in Cont, Kukanov
 and Stoikov (2014), volatility as an EWMA of squared mid moves in clock time.
 """
+
+from math import sqrt
 
 import msgspec
 
@@ -65,8 +68,8 @@ class Volatility:
         if self._mid and span_ns < self._sample_ns:
             return
         if self._mid:
-            fade = decay(span_ns, self._half_life_ns)
-            self._squares = self._squares * fade + (mid - self._mid) ** 2
+            fade, moved = decay(span_ns, self._half_life_ns), mid - self._mid
+            self._squares = self._squares * fade + moved * moved
             self._seconds = self._seconds * fade + span_ns / NS_PER_S
             self._observed_ns += span_ns
         self._mid, self._at_ns = mid, at_ns
@@ -82,7 +85,7 @@ class Volatility:
             return None
         fade = decay(quiet_ns, self._half_life_ns)
         seconds = self._seconds * fade + quiet_ns / NS_PER_S
-        return float((self._squares * fade / seconds) ** 0.5) if seconds else None
+        return sqrt(self._squares * fade / seconds) if seconds else None
 
 
 class Features:

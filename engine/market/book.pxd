@@ -1,0 +1,27 @@
+cimport cython
+
+cdef class HalfBook:
+    cdef public int sign
+    cdef public dict lots
+    cdef public list keys
+    cdef Py_ssize_t _levels_max
+
+    @cython.locals(keys=list, known=dict, size=Py_ssize_t, sign=int)
+    cpdef apply(self, levels)
+    @cython.locals(keys=list)
+    cdef _remove_key(self, key)
+    @cython.locals(excess=Py_ssize_t)
+    cdef _forget_farthest(self)
+
+cdef class Book:
+    cdef HalfBook _bids, _asks
+    cdef public object bid_tick, bid_lots, ask_tick, ask_lots
+
+    @cython.locals(bids=HalfBook, asks=HalfBook)
+    cdef _refresh(self)
+    cdef HalfBook _half(self, side)
+
+cdef class BookView:
+    cdef Book _book
+    cdef object _own
+    cdef public object bid_tick, bid_lots, ask_tick, ask_lots
