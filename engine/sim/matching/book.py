@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """Price-time matching for one symbol in integer ticks and lots: the venue's own book."""
 
 from collections import OrderedDict

@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """Open orders by id and by owner."""
 
 from engine.sim.matching.terms import Resting

@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """Occupied prices of one side in order, the best at once, whatever range they span."""
 
 from bisect import bisect_left, insort

@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """One order on its way through the other side: what it met, what it lost, what is left of it."""
 
 from engine.sim.matching.terms import (
