@@ -16,7 +16,18 @@ import msgspec
 
 PYTHON_MIN = (3, 11)
 PACKAGES = ("ccxt", "aiosqlite", "cryptography", "msgspec", "numpy", "orjson", "picows", "uvloop")
-KERNELS = ("engine.market.book", "engine.market.features", "engine.sim.matching")
+KERNELS = (
+    "adapters.codec.depth_kernel",
+    "engine.market.book",
+    "engine.market.features",
+    "engine.sim.matching.book",
+    "engine.sim.matching.open_orders",
+    "engine.sim.matching.prices",
+    "engine.sim.matching.taking",
+)
+"""What pyproject.toml builds where there is a C compiler."""
+INSTALL_S = 60
+"""An installer may write source and compiled form in any order, but within so many seconds."""
 OPEN_FILES_MIN = 4_096
 MEMLOCK_BYTES_MIN = 64 * 1024 * 1024
 FREE_SHARE_WARN, FREE_SHARE_FAIL = 0.10, 0.02
@@ -91,16 +102,24 @@ def _event_loop(_: Host) -> Iterable[Finding]:
 def _kernels(_: Host) -> Iterable[Finding]:
     """Interpreted kernels are right but slow: good for a thin market, not for a liquid one."""
     forms = {name: _form(name) for name in KERNELS}
-    found = ", ".join(f"{name.rpartition('.')[2]} {form}" for name, form in forms.items())
-    is_good = set(forms.values()) == {"compiled"}
-    yield _finding("kernels", is_good, found, Grade.WARN, "install a C compiler, then reinstall")
+    kinds = set(forms.values())
+    told = [f"{name.partition('.')[2]} {form}" for name, form in forms.items()]
+    found = f"all {next(iter(kinds))}" if len(kinds) == 1 else ", ".join(told)
+    remedy = "install a C compiler, then reinstall: pip install -e ."
+    yield _finding("kernels", kinds == {"compiled"}, found, Grade.WARN, remedy)
 
 
 def _form(module: str) -> str:
+    """Of an edited checkout the compiled form is that of before: it wins until the reinstall."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         return "absent"
-    return "compiled" if spec.origin.endswith(".so") else "interpreted"
+    if spec.origin.endswith(".py"):
+        return "interpreted"
+    origin = Path(spec.origin)
+    source = origin.with_name(f"{module.rpartition('.')[2]}.py")
+    is_stale = source.exists() and source.stat().st_mtime > origin.stat().st_mtime + INSTALL_S
+    return "older than its source" if is_stale else "compiled"
 
 
 def _clock_source(host: Host) -> Iterable[Finding]:
