@@ -56,7 +56,6 @@ def stages(world: World) -> Stages:
     approved, active = gate.approve(wish, reading), keeper.orders.active(MARKET)
     params = maker._params.reconcile
     assert reconcile(approved, active, lambda: "never", now_ns, params) == []
-    fresh = msgspec.structs.replace
 
     def decide() -> None:
         maker._decide("bench", now_ns, Step(commands=[], records=[], alerts=[]))
@@ -64,7 +63,7 @@ def stages(world: World) -> Stages:
     return {
         "view": lambda: quoter.view(now_ns, view.position_lots),
         "reading": lambda: reading_of(keeper, quoter, view),
-        "observe": lambda: gate.observe(fresh(reading)),
+        "observe": lambda: gate.observe(reading),
         "quote": lambda: quoter.wish(view),
         "approve, observed before": lambda: gate.approve(wish, reading),
         "reconcile, ten orders as wished": lambda: reconcile(
