@@ -39,7 +39,6 @@ POLL_S = 0.0002
 PATIENCE_S = 12.0
 LAST_RUN_S = 4.0
 STOP_S = 30.0
-WEIGHT_MAX = 2000
 LIFE_SQL = """
     SELECT seq FROM records WHERE kind = 'SessionStarted'
     AND json_extract(CAST(body AS TEXT), '$.epoch') > ?
@@ -67,7 +66,6 @@ class LoopbackVenue:
         )  # fmt: skip
         self.urls = json.loads(self.process.stdout.readline())["urls"]
         self._key = json.loads(self.key_path.read_text())
-        self._weight = 0
         filters = self._get("exchangeInfo")["symbols"][0]["filters"]
         grid = {row["filterType"]: row for row in filters}
         self.tick = Decimal(grid["PRICE_FILTER"]["tickSize"])
@@ -99,17 +97,6 @@ class LoopbackVenue:
             cap=cap,
         )
 
-    def make_room(self) -> None:
-        """Wait while so much was asked in this minute that a start could find no budget.
-
-        An adapter that does not know the venue's limit yet takes it to be half of what it is, and
-        a start that the budget refuses ends: that is about limits, and not what is tried here.
-        """
-        self._get("time")
-        while self._weight > WEIGHT_MAX:
-            time.sleep(1.0)
-            self._get("time")
-
     def trades(self) -> list[Row]:
         return self._pages("myTrades", "fromId", "id")
 
@@ -132,7 +119,6 @@ class LoopbackVenue:
         url = f"{self.urls['public']}/{path}"
         request = urllib.request.Request(url, headers={"X-MBX-APIKEY": api_key})
         with urllib.request.urlopen(request, timeout=5.0) as answer:
-            self._weight = int(answer.headers["X-MBX-USED-WEIGHT-1M"])
             return json.load(answer)
 
 
@@ -185,8 +171,6 @@ class Engine:
             "ws.spot": venue.urls["ws"]["spot"],
             "ws.ws-api.spot": venue.urls["ws"]["ws-api"]["spot"],
         }
-        # A start reads little, or so many in a minute would meet the venue's own limit of weight.
-        config["venues"][0]["options"] = {"snapshot_limit": 100}
         config["markets"][0]["features"]["volatility_warm_up_s"] = 0.3
         self.config.write_text(tomlkit.dumps(config))
 
@@ -325,7 +309,6 @@ class Run:
 
     def _one(self, number: int) -> None:
         moment = draw(self._rng)
-        self._venue.make_room()
         has_come, code = die(self._engine, moment)
         broken = self._engine.verify()
         journal, left = self._engine.journal(), self._venue.truth()
@@ -371,7 +354,6 @@ class Run:
 
     def _last(self) -> dict[str, Any]:
         """One life to the end: quote, stop in order, and let everything be compared."""
-        self._venue.make_room()
         watch = Watch(self._engine.data / "journal.db")
         process = self._engine.start()
         deadline = time.monotonic() + PATIENCE_S
