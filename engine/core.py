@@ -68,13 +68,13 @@ class Engine:
                 self._on_order(event, step)
             case ev.Balances() | ev.VenueState() | ev.AllCanceled():
                 self._on_account(event, step)
-            case ev.RatingSet() | ev.Halt() | ev.Resume() | ev.Stop():
+            case ev.BarsClosed() | ev.BarForming():
+                pass  # nothing rests on bars yet
+            case ev.RatingSet() | ev.PlaybookSet() | ev.Halt() | ev.Resume() | ev.Stop():
                 self._on_operator(event, step)
             case _:
                 self._on_link(event, step)
         return step
-
-    # --- facts by kind --------------------------------------------------------------------------
 
     def _on_market(self, fact: ev.MarketFact, step: Step) -> None:
         maker = self.makers.get(fact.market)
@@ -137,6 +137,8 @@ class Engine:
             case ev.RatingSet():
                 for maker in self._makers_of(word.market):
                     maker.quoter.rating = word
+            case ev.PlaybookSet():
+                pass
             case ev.Halt():
                 for maker in self._makers_of(word.market):
                     maker.standing.halt(f"{word.who}: {word.reason}")

@@ -13,6 +13,8 @@ import msgspec
 from engine.values.errors import Failure
 from engine.values.facts import (
     Alive,
+    BarForming,
+    BarsClosed,
     BookDelta,
     BookLost,
     BookSnapshot,
@@ -31,6 +33,7 @@ from engine.values.facts import (
     Trade,
 )
 from engine.values.units import Atoms, Lot, Ns, Side, Tick
+from engine.values.words import Halt, PlaybookSet, RatingLabel, RatingSet, Resume, Stop
 
 __all__ = [
     "AccountFact",
@@ -38,6 +41,9 @@ __all__ = [
     "AllCanceled",
     "Balance",
     "Balances",
+    "BarFact",
+    "BarForming",
+    "BarsClosed",
     "BookDelta",
     "BookLost",
     "BookSnapshot",
@@ -62,6 +68,7 @@ __all__ = [
     "OrderSent",
     "OrderState",
     "Overrun",
+    "PlaybookSet",
     "Quarantined",
     "QueryFailed",
     "RatingLabel",
@@ -223,51 +230,8 @@ class AllCanceled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     count: int
 
 
-# --- facts from people and files ----------------------------------------------------------------
-
-
-class RatingLabel(StrEnum):
-    STRONG_BUY = "strong buy"
-    BUY = "buy"
-    NEUTRAL = "neutral"
-    SELL = "sell"
-    STRONG_SELL = "strong sell"
-
-
-class RatingSet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A technical rating for a market; neutral again after `expires_ns`."""
-
-    market: str
-    at_ns: Ns
-    label: RatingLabel
-    expires_ns: Ns
-    source: str
-
-
-class Halt(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """A person stops a market ("" is all of them). Latched until Resume."""
-
-    market: str
-    at_ns: Ns
-    who: str
-    reason: str
-
-
-class Resume(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    market: str
-    at_ns: Ns
-    who: str
-    reason: str
-
-
-class Stop(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Orderly end: quote no more, cancel everything, verify, then the process may leave."""
-
-    at_ns: Ns
-    who: str
-
-
 MarketFact: TypeAlias = BookSnapshot | BookDelta | BookLost | TopOfBook | Trade
+BarFact: TypeAlias = BarsClosed | BarForming
 OrderFact: TypeAlias = (
     OrderSent | OrderReport | OrderFailed | CancelFailed | OrderAbsent | QueryFailed | Fill
 )
@@ -284,5 +248,5 @@ LinkFact: TypeAlias = (
     | Timer
     | Quarantined
 )
-OperatorFact: TypeAlias = RatingSet | Halt | Resume | Stop
-Event: TypeAlias = MarketFact | OrderFact | AccountFact | LinkFact | OperatorFact
+OperatorFact: TypeAlias = RatingSet | PlaybookSet | Halt | Resume | Stop
+Event: TypeAlias = MarketFact | BarFact | OrderFact | AccountFact | LinkFact | OperatorFact

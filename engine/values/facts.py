@@ -80,6 +80,40 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     aggressor: Side
 
 
+class Bar(msgspec.Struct, frozen=True, gc=False):
+    """One bar of trades from `open_ns` on: prices in ticks, and the lots traded, perhaps 0."""
+
+    open_ns: Ns
+    open: Tick
+    high: Tick
+    low: Tick
+    close: Tick
+    lots: Lot
+
+
+class BarsClosed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Bars that the venue says are finished, oldest first; each spans `span_ns`.
+
+    `is_history` marks what was read at the start or to fill a gap. A bar that is told again with
+    other numbers replaces the first.
+    """
+
+    market: str
+    at_ns: Ns
+    span_ns: Ns
+    bars: list[Bar]
+    is_history: bool = False
+
+
+class BarForming(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
+    """The bar that is still forming: provisional, and never what policy rests on."""
+
+    market: str
+    at_ns: Ns
+    span_ns: Ns
+    bar: Bar
+
+
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A frame that could not be read. `excerpt` is its first bytes, `digest` its SHA-256."""
 

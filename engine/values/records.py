@@ -19,6 +19,7 @@ from engine.values.events import (
     OrderAbsent,
     OrderFailed,
     OrderReport,
+    PlaybookSet,
     QueryFailed,
     RatingSet,
     Resume,
@@ -26,7 +27,7 @@ from engine.values.events import (
     VenueState,
 )
 from engine.values.intents import Hedge, Ladder
-from engine.values.units import Atoms, Ns
+from engine.values.units import Atoms, Lot, Ns
 
 
 class SessionStarted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -129,6 +130,27 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     explained: str
 
 
+class Ruled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The five answers of a market changed: what was asked, answered and chosen (playbook).
+
+    `answers` by question; `numbers` are those behind them, None where not known. `conflict` says
+    that signal and market disagreed, `careful` names the unknown answers that made the choice.
+    `event` counts the rating changes of this market, `event_lots` is where the position stood then.
+    """
+
+    market: str
+    at_ns: Ns
+    playbook: str
+    row: str
+    reason: str
+    answers: dict[str, str]
+    numbers: dict[str, float | None]
+    conflict: bool
+    careful: list[str]
+    event: int
+    event_lots: Lot
+
+
 Record: TypeAlias = (
     SessionStarted
     | SessionEnded
@@ -152,6 +174,8 @@ Record: TypeAlias = (
     | Balances
     | VenueState
     | AllCanceled
+    | Ruled
+    | PlaybookSet
     | RatingSet
     | Halt
     | Resume
