@@ -6,9 +6,9 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from engine.runtime.config import VenueConfig
-from engine.runtime.config_check import problems
 from engine.values.instrument import Instrument
 from engine.values.ports import Clock, Feed, Gateway
+from engine.values.table_check import problems
 
 MODULES = {
     "ccxt": "adapters.ccxt_pro.venue",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.runtime.config_check import problems, secret_problems
+from engine.runtime.config_check import secret_problems
 from engine.runtime.config_tables import (
     LOOPBACK_HOST,
     MarketConfig,
@@ -26,6 +26,7 @@ from engine.trading.risk import rows_problem
 from engine.treasury.bands import Bands
 from engine.values.errors import UserError
 from engine.values.instrument import Instrument
+from engine.values.table_check import problems
 
 __all__ = [
     "JOURNAL_NAME",

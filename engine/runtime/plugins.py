@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from engine.runtime.config_check import problems
 from engine.trading.strategy import Strategy, Wake
 from engine.values.errors import UserError
+from engine.values.table_check import problems
 
 GROUP = "ballast.strategies"
 FILE_BYTES_MAX = 1_000_000
