@@ -24,7 +24,7 @@ PROGRAM = (
 
 
 def wanted(**more):
-    values = {"market": "btt-thin", "symbols": [], "captures": [], "speed": 1.0, "seed": 1,
+    values = {"markets": ["btt-thin"], "symbols": [], "captures": [], "speed": 1.0, "seed": 1,
               "balances": {}, "script": []}  # fmt: skip
     return Wanted(**(values | more))
 
@@ -57,6 +57,13 @@ def test_several_symbols_have_a_market_each():
     assert set(venue.exchange.accounts["main"].free) == {"BTT", "DENT", "USDT"}
 
 
+def test_two_kinds_of_market_are_served_side_by_side():
+    venue = build_venue(wanted(markets=["btt-thin", "liquid"]), new_hmac("main"))
+    ticks = {name: market.scale.price_text(1) for name, market in venue.exchange.markets.items()}
+    assert ticks == {"BTTUSDT": "0.00000001", "BTCUSDT": "0.01"}
+    assert venue.exchange.accounts["main"].free["BTC"]
+
+
 def test_the_same_seed_opens_the_same_book():
     def book(seed):
         venue = build_venue(wanted(seed=seed), new_hmac("main"))
@@ -69,7 +76,12 @@ def test_the_same_seed_opens_the_same_book():
 
 @pytest.mark.parametrize(
     "more",
-    [{"market": "nonesuch"}, {"symbols": ["BTTUSDT", "BTTUSDT"]}, {"symbols": ["USDT"]}],
+    [
+        {"markets": ["nonesuch"]},
+        {"markets": ["btt-thin", "liquid"], "symbols": ["BTTUSDT"]},
+        {"symbols": ["BTTUSDT", "BTTUSDT"]},
+        {"symbols": ["USDT"]},
+    ],
 )
 def test_a_market_that_cannot_be_is_refused(more):
     with pytest.raises(UserError, match="--"):

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +37,7 @@ IDLE_LOOK_S = 0.5
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """The flags, read and checked."""
 
-    market: str
+    markets: list[str]
     symbols: list[str]
     captures: list[Path]
     speed: float
@@ -52,7 +52,7 @@ def venue(
     ] = None,
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
     market: Annotated[
-        str, typer.Option(help=f"Synthetic market: {', '.join(SPECS)}.")
+        str, typer.Option(help=f"Synthetic markets, one or more of {', '.join(SPECS)}.")
     ] = "btt-thin",
     symbols: Annotated[str, typer.Option(help="Symbols like BTTUSDT,DENTUSDT.")] = "",
     capture: Annotated[
@@ -82,7 +82,7 @@ def venue(
     if more and not capture:
         raise UserError(f"{more[0]}: files belong to --capture")
     wanted = Wanted(
-        market=market,
+        markets=[name.strip() for name in market.split(",")],
         symbols=[name.replace("/", "").strip() for name in symbols.split(",") if name.strip()],
         captures=files,
         speed=read_speed(speed),
@@ -100,8 +100,9 @@ def venue(
 
 def build_venue(wanted: Wanted, pair: KeyPair) -> LoopbackVenue:
     """A venue as wanted, not yet listening. Raises UserError for what cannot be served."""
-    if wanted.market not in SPECS:
-        raise UserError(f"--market {wanted.market!r} is none of {', '.join(SPECS)}")
+    for name in wanted.markets:
+        if name not in SPECS:
+            raise UserError(f"--market {name!r} is none of {', '.join(SPECS)}")
     ids = count(1).__next__
     flows: dict[str, Flow | Recording] = {}
     is_recorded = bool(wanted.captures)
@@ -116,10 +117,11 @@ def build_venue(wanted: Wanted, pair: KeyPair) -> LoopbackVenue:
 
 
 def opening_balances(wanted: Wanted, specs: list[SymbolSpec]) -> dict[str, int]:
-    market = "liquid" if wanted.captures else wanted.market
-    texts = {spec.base: BASE_OPENING[market] for spec in specs}
-    texts |= {spec.quote: QUOTE_OPENING for spec in specs} | wanted.balances
-    return {asset: atoms(text) for asset, text in texts.items()}
+    texts: dict[str, str] = {}
+    markets = ["liquid"] if wanted.captures else wanted.markets
+    for spec, market in zip(specs, cycle(markets), strict=False):
+        texts |= {spec.base: BASE_OPENING[market], spec.quote: QUOTE_OPENING}
+    return {asset: atoms(text) for asset, text in (texts | wanted.balances).items()}
 
 
 def read_speed(text: str) -> float:
@@ -163,15 +165,19 @@ def write_key(path: Path, pair: KeyPair) -> None:
 def _synthetic(
     wanted: Wanted, flows: dict[str, Flow | Recording], ids: Callable[[], int]
 ) -> list[SymbolSpec]:
-    like = SPECS[wanted.market]()
+    """Each symbol trades as the market at its place in the list does, begun again at the end."""
     specs: list[SymbolSpec] = []
-    for i, symbol in enumerate(wanted.symbols or [like.symbol]):
+    if wanted.symbols and len(wanted.markets) > len(wanted.symbols):
+        raise UserError(f"--market: {len(wanted.markets)} of them for fewer --symbols")
+    symbols = wanted.symbols or [SPECS[market]().symbol for market in wanted.markets]
+    for i, (symbol, market) in enumerate(zip(symbols, cycle(wanted.markets), strict=False)):
+        like = SPECS[market]()
         base = symbol.upper().removesuffix(like.quote)
         if not base or symbol.upper() == base or base + like.quote in flows:
             raise UserError(f"--symbols {symbol}: expected different symbols like BTT{like.quote}")
         spec = msgspec.structs.replace(like, symbol=base + like.quote, base=base)
         specs.append(spec)
-        flows[spec.symbol] = SyntheticMarket(PRESETS[wanted.market], wanted.seed + i, ids)
+        flows[spec.symbol] = SyntheticMarket(PRESETS[market], wanted.seed + i, ids)
     return specs
 
 
