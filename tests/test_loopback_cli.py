@@ -60,7 +60,7 @@ def test_several_symbols_have_a_market_each():
 def test_two_kinds_of_market_are_served_side_by_side():
     venue = build_venue(wanted(markets=["btt-thin", "liquid"]), new_hmac("main"))
     ticks = {name: market.scale.price_text(1) for name, market in venue.exchange.markets.items()}
-    assert ticks == {"BTTUSDT": "0.00000001", "BTCUSDT": "0.01"}
+    assert ticks == {"BTTUSDT": "0.00000001", "BTCUSDT": "0.01000000"}
     assert venue.exchange.accounts["main"].free["BTC"]
 
 
