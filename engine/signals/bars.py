@@ -1,0 +1,187 @@
+"""Bars of one market and one span as a venue tells them, joined in order.
+
+They come twice (history, then a stream), late, corrected, or not at all; a series holds what is
+known and says what is missing. `trade_bars` builds the same from trades, to compare.
+"""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.signals.candles import Candle
+from engine.values.facts import Bar
+from engine.values.units import NS_PER_S, Ns
+
+_MINUTE_NS, _HOUR_NS, _DAY_NS = 60 * NS_PER_S, 3_600 * NS_PER_S, 86_400 * NS_PER_S
+SPANS_NS: dict[str, Ns] = {
+    "1s": NS_PER_S,
+    "1m": _MINUTE_NS,
+    "3m": 3 * _MINUTE_NS,
+    "5m": 5 * _MINUTE_NS,
+    "15m": 15 * _MINUTE_NS,
+    "30m": 30 * _MINUTE_NS,
+    "1h": _HOUR_NS,
+    "2h": 2 * _HOUR_NS,
+    "4h": 4 * _HOUR_NS,
+    "6h": 6 * _HOUR_NS,
+    "8h": 8 * _HOUR_NS,
+    "12h": 12 * _HOUR_NS,
+    "1d": _DAY_NS,
+    "3d": 3 * _DAY_NS,
+    "1w": 7 * _DAY_NS,
+}
+"""Spans by the names that people and venues call them by. A month has no span."""
+MISSING_MAX = 1_000
+"""So many missing bars are named one by one; a longer list would tell nobody more."""
+_MONDAY_NS = 4 * _DAY_NS
+
+
+def open_of(at_ns: Ns, span_ns: Ns) -> Ns:
+    """The opening of the bar that holds this moment. Weeks open on Mondays, UTC."""
+    offset_ns = _MONDAY_NS if span_ns == SPANS_NS["1w"] else 0
+    return at_ns - (at_ns - offset_ns) % span_ns
+
+
+def candle_of(bar: Bar) -> Candle:
+    """The bar as a model takes it: floats of ticks and lots, since no vote hangs on the unit."""
+    return Candle(
+        at_ns=bar.open_ns,
+        open=float(bar.open),
+        high=float(bar.high),
+        low=float(bar.low),
+        close=float(bar.close),
+        volume=float(bar.lots),
+    )
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """What a series took: `appended` follow its newest bars without a gap, oldest first.
+
+    Where `is_restart`, something earlier has changed too: begin again from `tail()`.
+    """
+
+    appended: list[Bar]
+    is_restart: bool = False
+
+
+class BarSeries:
+    """Closed bars by their opening, whatever the order in which they came; the newest are kept.
+
+    The last word on a bar wins. `repeats` counts bars told again unchanged, `replaced` those told
+    again with other numbers.
+    """
+
+    def __init__(self, span_ns: Ns, kept: int) -> None:
+        if span_ns <= 0 or kept <= 0:
+            raise ValueError("a series needs a span and a length")
+        self.span_ns = span_ns
+        self.repeats = 0
+        self.replaced = 0
+        self._kept = kept
+        self._opens: list[Ns] = []
+        self._bars: dict[Ns, Bar] = {}
+        self._tail_start = 0
+        """Index of the first bar after the last gap."""
+
+    def __len__(self) -> int:
+        return len(self._opens)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bars of {self.span_ns / NS_PER_S:g} s, {len(self.missing())} missing>"
+
+    def push(self, bars: Iterable[Bar]) -> Joined:
+        """Take closed bars. Raises ValueError, changing nothing, for one off the span's grid."""
+        told = list(bars)
+        for bar in told:
+            if open_of(bar.open_ns, self.span_ns) != bar.open_ns:
+                raise ValueError(f"a bar that opens at {bar.open_ns} is off its grid")
+        appended: list[Bar] = []
+        tail_ns = self._opens[self._tail_start] if self._opens else 0
+        is_amended = is_restart = False
+        for bar in told:
+            if not self._opens or bar.open_ns == self._opens[-1] + self.span_ns:
+                self._append(bar)
+                appended.append(bar)
+            elif self._amend(bar):
+                is_amended = True
+                is_restart |= bar.open_ns >= tail_ns - self.span_ns
+        if is_amended:
+            self._find_tail()
+        self._forget()
+        return Joined([] if is_restart else appended, is_restart)
+
+    def tail(self) -> list[Bar]:
+        """The newest bars between which none is missing, oldest first."""
+        return [self._bars[open_ns] for open_ns in self._opens[self._tail_start :]]
+
+    @property
+    def tail_bars(self) -> int:
+        return len(self._opens) - self._tail_start
+
+    @property
+    def last(self) -> Bar | None:
+        return self._bars[self._opens[-1]] if self._opens else None
+
+    def bars(self) -> list[Bar]:
+        """All that are kept, oldest first, gaps or not."""
+        return [self._bars[open_ns] for open_ns in self._opens]
+
+    def missing(self) -> list[Ns]:
+        """Openings of the bars that lack between those that are kept; the latest of them."""
+        found: list[Ns] = []
+        later_ns = self._opens[-1] if self._opens else 0
+        for open_ns in reversed(self._opens[: self._tail_start]):
+            gap = range(later_ns - self.span_ns, open_ns, -self.span_ns)
+            found += gap[: MISSING_MAX - len(found)]
+            later_ns = open_ns
+        return found[::-1]
+
+    def check(self) -> None:
+        """Raises AssertionError where the series contradicts itself."""
+        assert self._opens == sorted(self._bars), "order"
+        assert len(self._opens) <= self._kept, "length"
+        tail = self._opens[self._tail_start :]
+        span_ns = self.span_ns
+        assert tail == list(range(tail[0], tail[-1] + 1, span_ns)) if tail else not self._opens
+        if self._tail_start:
+            assert self._opens[self._tail_start - 1] + span_ns < tail[0], "the tail is longer"
+
+    def _append(self, bar: Bar) -> None:
+        self._opens.append(bar.open_ns)
+        self._bars[bar.open_ns] = bar
+
+    def _amend(self, bar: Bar) -> bool:
+        """A bar that is no successor of the newest: whether anything is different now."""
+        known = self._bars.get(bar.open_ns)
+        if known == bar:
+            self.repeats += 1
+            return False
+        if bar.open_ns < self._opens[0] and len(self) >= self._kept:
+            return False
+        self._bars[bar.open_ns] = bar
+        if known is not None:
+            self.replaced += 1
+            return True
+        insort(self._opens, bar.open_ns)
+        return True
+
+    def _find_tail(self) -> None:
+        start = max(0, len(self._opens) - 1)
+        while start > 0 and self._opens[start - 1] + self.span_ns == self._opens[start]:
+            start -= 1
+        self._tail_start = start
+
+    def _forget(self) -> None:
+        """Drop what is older than the newest `kept`."""
+        excess = len(self._opens) - self._kept
+        if excess <= 0:
+            return
+        for open_ns in self._opens[:excess]:
+            del self._bars[open_ns]
+        del self._opens[:excess]
+        self._tail_start = max(0, self._tail_start - excess)
+
+    def __contains__(self, open_ns: Ns) -> bool:
+        index = bisect_left(self._opens, open_ns)
+        return index < len(self._opens) and self._opens[index] == open_ns
