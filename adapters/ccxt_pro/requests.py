@@ -34,6 +34,8 @@ class Requests:
         params: dict[str, object] = {"clientOrderId": command.client_id}
         if command.post_only:
             params["postOnly"] = True
+        elif command.is_ioc:
+            params["timeInForce"] = "IOC"
         price, size = item.price_text(command.tick), item.size_text(command.lots)
         side = command.side.value
         try:

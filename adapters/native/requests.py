@@ -97,7 +97,7 @@ class NativeRequests:
             "newOrderRespType": "RESULT",
         }
         if not command.post_only:
-            ticket["timeInForce"] = "GTC"
+            ticket["timeInForce"] = "IOC" if command.is_ioc else "GTC"
         return ticket
 
     def _told(self, market: str, body: bytes, client_id: str) -> OrderReport:

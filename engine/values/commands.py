@@ -8,7 +8,10 @@ from engine.values.units import Lot, Ns, Side, Tick
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Send a new limit order. Post-only always asks the venue to reject, never to re-price."""
+    """Send a new limit order. Post-only always asks the venue to reject, never to re-price.
+
+    An `is_ioc` order takes what is there at once and never rests; it is not post-only.
+    """
 
     market: str
     client_id: str
@@ -17,6 +20,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     lots: Lot
     post_only: bool
     at_ns: Ns
+    is_ioc: bool = False
 
 
 class Amend(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -151,6 +151,66 @@ class Ruled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     event_lots: Lot
 
 
+class HedgeMoved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What should stand against a market's inventory changed, or what stands did.
+
+    Lots are of the quoted token: `target_lots` should be covered, `covered_lots` are by the hedge
+    venues' own fills, `converted_lots` left the position itself since stage 0, and `unhedged_lots`
+    of the position are over its target and not covered. Money is in the quote currency.
+    """
+
+    market: str
+    at_ns: Ns
+    stage: int
+    stance: str
+    target_lots: Lot
+    covered_lots: Lot
+    converted_lots: Lot
+    unhedged_lots: Lot
+    why: str
+    spent: str
+    budget: str
+
+
+class HedgeSent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """One order for cover: what its fills will mean for `market`, and why it goes where it goes.
+
+    `token_lots` of the quoted token are covered (negative: let go) once all `lots` are filled.
+    `mid_half_ticks` is the hedge market's mid at that moment: fills are paid against it.
+    `candidates` are the costs of each way to hedge in bp of the token's value, as people read them.
+    """
+
+    market: str
+    at_ns: Ns
+    client_id: str
+    hedge_market: str
+    lots: Lot
+    token_lots: Lot
+    mid_half_ticks: int
+    why: str
+    candidates: dict[str, str]
+
+
+class HedgeRefused(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Cover that was due was not bought, and why: the gate, the budget, or no way whose cost is
+    known. Recorded once a reason."""
+
+    market: str
+    at_ns: Ns
+    hedge_market: str
+    why: str
+
+
+class HedgeVenue(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A hedge market failed (`why` says how), is on trial, or has proved itself well again."""
+
+    market: str
+    at_ns: Ns
+    hedge_market: str
+    state: str
+    why: str
+
+
 Record: TypeAlias = (
     SessionStarted
     | SessionEnded
@@ -180,6 +240,10 @@ Record: TypeAlias = (
     | Halt
     | Resume
     | Stop
+    | HedgeMoved
+    | HedgeSent
+    | HedgeRefused
+    | HedgeVenue
 )
 
 
