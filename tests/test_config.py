@@ -320,3 +320,36 @@ def test_c01_anything_anywhere_is_read_or_refused_never_a_crash(place: str, valu
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda p: p.name)
 def test_every_config_that_we_ship_is_right(path: Path) -> None:
     assert load_config(path).markets
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "line"),
+    [
+        ("broad", "BTC/USDT@sim", '.broad: "BTC/USDT@sim" is none of'),
+        ("others", ["BTC/USDT@sim"], '.others[0]: "BTC/USDT@sim" is no other of'),
+        ("hedge", [{"kind": "beta", "market": "X/Y@sim"}], '.hedge[0].market: "X/Y@sim" is none'),
+        ("hedge", [{"kind": "hope", "market": "X/Y@sim"}], ".hedge[0].kind: "),
+        ("technical", {"timeframes": ["1m"], "policy": "1h"}, ".technical"),
+    ],
+)
+def test_what_a_market_says_of_others_must_be_there(field: str, value: Any, line: str) -> None:
+    content = table()
+    content["markets"][0][field] = value
+    assert any(f"markets[0]{line}" in found for found in mistakes(content))
+
+
+def test_a_market_may_look_at_one_that_is_only_watched() -> None:
+    content = table()
+    venue = content["markets"][0]["venue"]
+    content["watched"] = [{"symbol": "BTC/USDT", "venue": venue}]
+    content["markets"][0]["broad"] = f"BTC/USDT@{venue}"
+    assert parsed(content).watched[0].market == f"BTC/USDT@{venue}"
+    content["watched"].append({"symbol": content["markets"][0]["symbol"], "venue": venue})
+    assert mistakes(content) == ["watched: a market that is quoted or watched already"]
+
+
+def test_a_hedge_without_a_playbook_is_refused() -> None:
+    content = table()
+    market = f"{content['markets'][0]['symbol']}@{content['markets'][0]['venue']}"
+    content["markets"][0]["hedge"] = [{"kind": "conversion", "market": market}]
+    assert mistakes(content) == ["markets[0].hedge: needs a playbook, whose [hedge] says when"]

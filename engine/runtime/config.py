@@ -19,6 +19,7 @@ from engine.runtime.config_tables import (
     MarketConfig,
     RuntimeParams,
     VenueConfig,
+    WatchedConfig,
     host_of,
 )
 from engine.runtime.journal import JournalParams
@@ -74,6 +75,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     runtime: RuntimeParams = RuntimeParams()
     venues: list[VenueConfig]
     markets: list[MarketConfig]
+    watched: list[WatchedConfig] = []
 
     def __repr__(self) -> str:
         markets = ", ".join(market.market for market in self.markets)
@@ -177,17 +179,46 @@ def _disagreements(config: Config) -> Iterator[str]:
         yield "data_dir: must name a directory"
     yield from _repeats([venue.name for venue in config.venues], "venues")
     yield from _repeats([market.market for market in config.markets], "markets")
+    traded = {item.market for item in config.markets}
+    looked_at = [item.market for item in config.watched]
+    if len(traded.union(looked_at)) < len(traded) + len(looked_at):
+        yield "watched: a market that is quoted or watched already"
     for index, venue in enumerate(config.venues):
         yield from _venue_problems(config.mode, venue, f"venues[{index}]")
     names = {venue.name for venue in config.venues}
+    for index, watched in enumerate(config.watched):
+        yield from _market_problems(watched, names, f"watched[{index}]")
     for index, market in enumerate(config.markets):
         path = f"markets[{index}]"
-        if not SYMBOL.fullmatch(market.symbol):
-            yield f'{path}.symbol: expected a symbol like "BTT/USDT"'
-        if market.venue not in names:
-            yield f'{path}.venue: there is no [[venues]] with name = "{market.venue[:40]}"'
+        yield from _market_problems(market, names, path)
+        yield from _relation_problems(config, market, path)
         if problem := rows_problem(market.risk):
             yield f"{path}.risk: {problem}"
+
+
+def _market_problems(
+    market: MarketConfig | WatchedConfig, venues: set[str], path: str
+) -> Iterator[str]:
+    if not SYMBOL.fullmatch(market.symbol):
+        yield f'{path}.symbol: expected a symbol like "BTT/USDT"'
+    if market.venue not in venues:
+        yield f'{path}.venue: there is no [[venues]] with name = "{market.venue[:40]}"'
+
+
+def _relation_problems(config: Config, market: MarketConfig, path: str) -> Iterator[str]:
+    """What a market says of other markets: those it looks at and those it is covered in."""
+    traded = {item.market for item in config.markets}
+    seen = traded | {item.market for item in config.watched}
+    if market.broad and market.broad not in seen:
+        yield f'{path}.broad: "{market.broad[:40]}" is none of [[markets]] and [[watched]]'
+    for index, other in enumerate(market.others):
+        if other not in seen or other == market.market:
+            yield f'{path}.others[{index}]: "{other[:40]}" is no other of [[markets]], [[watched]]'
+    for index, instrument in enumerate(market.hedge):
+        if instrument.market not in traded:
+            yield f'{path}.hedge[{index}].market: "{instrument.market[:40]}" is none of [[markets]]'
+    if market.hedge and not market.playbook:
+        yield f"{path}.hedge: needs a playbook, whose [hedge] says when"
 
 
 def _repeats(names: list[str], path: str) -> Iterator[str]:

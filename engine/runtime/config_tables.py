@@ -6,11 +6,14 @@ from urllib.parse import urlsplit
 import msgspec
 
 from engine.market.features import FeaturesParams
+from engine.signals.spans import span_of
+from engine.trading.hedge_params import HedgeInstrument
 from engine.trading.risk import RiskRow
 from engine.values.events import RatingLabel
 from engine.values.units import DECIMALS_MAX, NS_PER_S, Ppm, scaled
 
 LOOPBACK_HOST = "127.0.0.1"
+VOTES = 26
 TIMER_MS_MIN, TIMER_MS_MAX = 10, 1_000
 
 
@@ -96,6 +99,40 @@ class RatingConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("ttl_s must be more than 0 and at most 30 days")
 
 
+class TechnicalConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[markets.technical]`: the ratings that the engine makes itself from the venue's bars.
+
+    `policy` is the one of `timeframes` whose rating the playbook reads. Fewer than `votes_min` of
+    26 votes or `bars_min` closed bars are no rating; it is stale `stale_bars` bars after its own.
+    """
+
+    timeframes: list[str]
+    policy: str
+    votes_min: int
+    bars_min: int
+    stale_bars: int
+    rules: Literal["2024", "2020"] = "2024"
+
+    def __post_init__(self) -> None:
+        if self.policy not in self.timeframes or len(set(self.timeframes)) < len(self.timeframes):
+            raise ValueError("policy must be one of timeframes, each named once")
+        for name in self.timeframes:
+            span_of(name)
+        if not 1 <= self.votes_min <= VOTES or self.bars_min < 1 or self.stale_bars < 1:
+            raise ValueError(f"votes_min is 1 to {VOTES}; bars_min and stale_bars at least 1")
+
+
+class WatchedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[watched]]`: a market that is looked at and never traded, BTC/USDT above all."""
+
+    symbol: str
+    venue: str
+
+    @property
+    def market(self) -> str:
+        return f"{self.symbol}@{self.venue}"
+
+
 class FeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[markets.features]`: the memory of the market's estimates, in seconds."""
 
@@ -123,6 +160,9 @@ class MarketConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     `own_orders_show` is false only where the public book cannot hold our orders: a recorded market
     served again. `snapshot_share_ppm` shrinks the caps where the book is not verified (law 7).
+    `playbook` is a file; without one no rating changes anything. `broad` names the market that
+    stands for all others ("BTC/USDT@binance"), `hedge` those that this one may be covered in: each
+    is a market of this config, and `others` those whose prices its strategy sees.
     """
 
     symbol: str
@@ -134,6 +174,11 @@ class MarketConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     own_orders_show: bool = True
     snapshot_share_ppm: Ppm = 250_000
     rating: RatingConfig | None = None
+    technical: TechnicalConfig | None = None
+    playbook: str = ""
+    broad: str = ""
+    hedge: list[HedgeInstrument] = []
+    others: list[str] = []
     risk: list[RiskRow]
 
     @property
