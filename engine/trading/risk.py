@@ -18,11 +18,12 @@ from engine.trading.risk_cut import (
 )
 from engine.trading.risk_rows import MANDATORY, Action, Check, Reading, RiskRow, rows_problem
 from engine.trading.risk_sanity import crossed_ticks, nonsense
+from engine.trading.risk_sweep import ApprovedSweep, SweepRefused, sweep_offence, sweep_part
 from engine.trading.risk_watch import Watch
 from engine.treasury.bands import Bands
 from engine.values.events import Grade
 from engine.values.instrument import Instrument
-from engine.values.intents import Hedge, Ladder, Level
+from engine.values.intents import Hedge, Ladder, Level, Sweep
 from engine.values.records import RiskTripped
 from engine.values.units import BUY, PPM, SELL, Lot, Ns, Ppm, Side
 
@@ -162,6 +163,15 @@ class Gate:
         if stop := self._stop_reason():
             return self._nothing(stop, all_refused(wish, stop))
         return self._allow(wish, offences, spans, scene)
+
+    def approve_sweep(self, sweep: Sweep, reading: Reading) -> ApprovedSweep | SweepRefused:
+        """The part of a taking order that may go out now, or why none may. Raises nothing."""
+        scene, caps, side = self._look(reading), self._caps[reading.grade], sweep.side
+        why = self._stop_reason() or sweep_offence(sweep, self._of_quotes, scene)
+        lots, cut = (0, why) if why else sweep_part(sweep, self._leave(side, scene), caps, reading)
+        if cut or not self._places_max(reading.now_ns):
+            return SweepRefused(cut or "message rate: no new order may go out")
+        return ApprovedSweep(market=sweep.market, side=side, lots=lots, tick_limit=sweep.tick_limit)
 
     # --- how ------------------------------------------------------------------------------------
 
