@@ -4,10 +4,13 @@ import asyncio
 from functools import partial
 from typing import Any
 
+from adapters.ccxt_pro.bars import bar_feed
 from adapters.ccxt_pro.link import Link
 from adapters.ccxt_pro.session import Session
 from adapters.codec.binance import BinanceCodec
+from adapters.codec.binance_bars import is_kline
 from adapters.common.backoff import Backoff
+from adapters.common.bars import NO_BARS, Spans
 from adapters.common.market_streams import (
     LOOK_EVERY_S,
     SUBSCRIBED_S_MAX,
@@ -24,16 +27,25 @@ from engine.values.instrument import Instrument
 from engine.values.ports import Inbox
 from engine.values.units import NS_PER_S, Ns
 
-SUBSCRIBE_ID = 1
+BOOKS_ID, BARS_ID = 1, 2
+"""Numbers of the two subscriptions: books must not wait for bars."""
 
 
 class VerifiedFeed:
-    """Binance spot. All markets share one connection, and so one life."""
+    """Binance spot. All markets share one connection, and so one life.
 
-    def __init__(self, session: Session, instruments: list[Instrument]) -> None:
+    Raises UserError for bars that the venue does not have.
+    """
+
+    def __init__(
+        self, session: Session, instruments: list[Instrument], bars: Spans = NO_BARS
+    ) -> None:
         self._session = session
         self._instruments = {item.market: item for item in instruments}
         self._codec = BinanceCodec(instruments)
+        self._bars = bar_feed(session, instruments, bars)
+        self._has_bars = bool(self._bars.names)
+        self._asked = BOOKS_ID
         self._is_subscribed = asyncio.Event()
 
     async def run(self, inbox: Inbox) -> None:
@@ -52,12 +64,13 @@ class VerifiedFeed:
             inbox.put(link.pulse.connected())
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(link.watch(), name="public link")
-                tasks.create_task(self._subscribe(link), name="subscribe")
-                tasks.create_task(self._snapshots(inbox), name="snapshots")
+                tasks.create_task(self._books(link, inbox), name="snapshots")
+                tasks.create_task(self._history(link, inbox), name="bars")
         except* LinkLost:
             pass
         finally:
             link.fail("stopped")
+            self._bars.disconnected()
             self._put(inbox, self._codec.disconnected(session.clock.now_ns()))
             inbox.put(link.pulse.disconnected())
             await link.close(exchange)
@@ -65,21 +78,25 @@ class VerifiedFeed:
     def _take(self, link: Link, inbox: Inbox, message: Any, at_ns: Ns) -> None:
         frame = message.data
         raw = frame.encode() if isinstance(frame, str) else frame
+        if self._has_bars and is_kline(raw):
+            self._bars.hear(raw, at_ns, inbox)
+            return
         if not self._is_subscribed.is_set():
             self._hear_reply(link, raw)
         self._put(inbox, self._codec.decode(raw, at_ns))
 
     def _hear_reply(self, link: Link, raw: bytes) -> None:
-        heard = hear_reply(raw, SUBSCRIBE_ID)
+        heard = hear_reply(raw, self._asked)
         if heard is Heard.REFUSED:
             link.fail("subscription refused")
         if heard is not Heard.NOTHING:
             self._is_subscribed.set()
 
-    async def _subscribe(self, link: Link) -> None:
-        """One message for everything; no answer in time counts as a loss."""
-        names = stream_names(self._instruments.values())
-        request = subscribe_request(names, SUBSCRIBE_ID)
+    async def _subscribe(self, link: Link, names: list[str], number: int) -> None:
+        """One message for all names; no answer in time counts as a loss."""
+        request = subscribe_request(names, number)
+        self._asked = number
+        self._is_subscribed.clear()
         try:
             async with asyncio.timeout(SUBSCRIBED_S_MAX):
                 await link.client.send(request)
@@ -87,9 +104,9 @@ class VerifiedFeed:
         except (TimeoutError, OSError) as error:
             link.fail(f"could not subscribe: {type(error).__name__}")
 
-    async def _snapshots(self, inbox: Inbox) -> None:
+    async def _books(self, link: Link, inbox: Inbox) -> None:
         """Fetch whatever snapshot the codec finds due; it doubles the wait after each."""
-        await self._is_subscribed.wait()
+        await self._subscribe(link, stream_names(self._instruments.values()), BOOKS_ID)
         while True:
             for market in self._codec.snapshots_due(self._session.clock.now_ns()):
                 await self._snapshot(inbox, market)
@@ -108,6 +125,14 @@ class VerifiedFeed:
             await asyncio.sleep(min(error.retry_after_ns, 10 * NS_PER_S) / NS_PER_S)
             return
         self._put(inbox, self._codec.snapshot(market, body.encode(), session.clock.now_ns()))
+
+    async def _history(self, link: Link, inbox: Inbox) -> None:
+        books = self._codec.books.values()
+        await self._bars.run(
+            inbox,
+            lambda: all(book.is_synced for book in books),
+            lambda: self._subscribe(link, self._bars.names, BARS_ID),
+        )
 
     def _url(self) -> str:
         exchange = self._session.exchange

@@ -86,6 +86,20 @@ class Klines:
             self._roll(name, trade.at_ms, trade.tick)
             candles[-1].add(trade)
 
+    def load(self, interval: str, candles: Iterable[Candle]) -> None:
+        """A history of one interval, oldest first, to begin with: trades go on after it.
+
+        Raises ValueError for candles off the interval's grid or out of order.
+        """
+        span = INTERVALS_MS[interval]
+        history: deque[Candle] = deque(maxlen=_KEPT)
+        for candle in candles:
+            is_next = not history or candle.open_ms == history[-1].open_ms + span
+            if start_of(interval, candle.open_ms) != candle.open_ms or not is_next:
+                raise ValueError(f"candle at {candle.open_ms} is none of {interval} or not next")
+            history.append(candle)
+        self._candles[interval] = history
+
     def until(self, interval: str, now_ms: int) -> Iterable[Candle]:
         """All that are kept, oldest first, the running one last."""
         candles = self._candles[interval]
@@ -96,14 +110,19 @@ class Klines:
     def _roll(self, name: str, at_ms: int, tick: Tick) -> None:
         """Append flat candles until one covers `at_ms`."""
         candles, span = self._candles[name], INTERVALS_MS[name]
-        offset = _MONDAY_MS if name == "1w" else 0
-        start = at_ms - (at_ms - offset) % span
+        start = start_of(name, at_ms)
         if not candles:
             candles.append(_flat(start, span, tick))
             return
         following = max(candles[-1].open_ms + span, start - (_KEPT - 1) * span)
         for open_ms in range(following, start + 1, span):
             candles.append(_flat(open_ms, span, candles[-1].last))
+
+
+def start_of(interval: str, at_ms: int) -> int:
+    """The opening of the candle that holds this moment; weeks open on Mondays."""
+    offset = _MONDAY_MS if interval == "1w" else 0
+    return at_ms - (at_ms - offset) % INTERVALS_MS[interval]
 
 
 def _flat(open_ms: int, span_ms: int, tick: Tick) -> Candle:

@@ -16,7 +16,7 @@ from engine.sim.matching.terms import Match
 from engine.values.units import Levels, Ns, Side, Tick
 
 _TRADES_KEPT = 5_000
-_KLINE_EVERY_MS = 2_000
+_KLINE_EVERY_MS = {name: 1_000 if name == "1s" else 2_000 for name in INTERVALS_MS}
 DEPTH_WINDOWS = {"depth": 1_000, "depth@100ms": 100}
 
 
@@ -43,7 +43,7 @@ class Market:
         self._top = (0, 0, 0, 0)
         self._trade_id = 0
         self._aggregate_id = 0
-        self._kline_ns: Ns = 0
+        self._kline_ns = dict.fromkeys(INTERVALS_MS, 0)
         self._klines_shown: dict[str, tuple[int, int]] = {}
 
     def __repr__(self) -> str:
@@ -139,14 +139,15 @@ class Market:
             if frame is not None:
                 message = messages.depth_update(self.spec.symbol, self.scale, frame, ms(now_ns))
                 self._put(name, message)
-        if now_ns >= self._kline_ns:
-            self._kline_ns = now_ns + _KLINE_EVERY_MS * NS_PER_MS
-            self._announce_klines(self.tape_ms(now_ns))
+        for interval, due_ns in self._kline_ns.items():
+            if now_ns >= due_ns:
+                self._kline_ns[interval] = now_ns + _KLINE_EVERY_MS[interval] * NS_PER_MS
+                self._announce_klines(interval, self.tape_ms(now_ns))
 
     def next_ns(self) -> Ns:
         """The next moment at which `flush` may have something to send."""
         due = [window.due_ns for window in self._windows.values() if window.due_ns]
-        return min([*due, self._kline_ns])
+        return min([*due, *self._kline_ns.values()])
 
     def snapshot(self, count: int) -> messages.Json:
         if self.is_stale_next and self._frozen is not None:
@@ -165,17 +166,21 @@ class Market:
         """Remember this moment's book, for a fault that answers with it later."""
         self._frozen = self.update_id, self.book.levels(Side.BUY), self.book.levels(Side.SELL)
 
-    def _announce_klines(self, now_ms: int) -> None:
-        for interval in INTERVALS_MS:
-            stream = f"kline_{interval}"
-            if f"{self._name}@{stream}" not in self._outbox.wanted:
-                continue
-            for candle in list(self.klines.until(interval, now_ms))[-2:]:
-                mark = (candle.open_ms, candle.count + (now_ms > candle.close_ms))
-                if mark > self._klines_shown.get(interval, (0, 0)):
-                    self._klines_shown[interval] = mark
-                    args = (self.spec.symbol, self.scale, interval, candle, now_ms)
-                    self._put(stream, messages.kline(*args))
+    def _announce_klines(self, interval: str, now_ms: int) -> None:
+        """Every candle since the last one shown: none closes unseen, however late we look."""
+        stream = f"kline_{interval}"
+        if f"{self._name}@{stream}" not in self._outbox.wanted:
+            self._klines_shown.pop(interval, None)
+            return
+        candles = list(self.klines.until(interval, now_ms))
+        newest_ms = candles[-1].open_ms if candles else 0
+        shown = self._klines_shown.get(interval, (newest_ms, -1))
+        for candle in candles:
+            mark = (candle.open_ms, candle.count + (now_ms > candle.close_ms))
+            if mark > shown:
+                self._klines_shown[interval] = mark
+                args = (self.spec.symbol, self.scale, interval, candle, now_ms)
+                self._put(stream, messages.kline(*args))
 
     def _put(self, stream: str, message: messages.Json) -> None:
         self._outbox.publish(self.spec.symbol, f"{self._name}@{stream}", message)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 import msgspec
 
 from adapters.codec.binance import BinanceCodec
+from adapters.codec.binance_bars import is_kline
 from adapters.common.backoff import Backoff
+from adapters.common.bars import NO_BARS, BarFeed, Spans
 from adapters.common.market_streams import (
     LOOK_EVERY_S,
     SUBSCRIBED_S_MAX,
@@ -21,6 +23,7 @@ from adapters.common.market_streams import (
     subscribe_request,
 )
 from adapters.common.pulse import LinkLost, Pulse
+from adapters.native.bars import bar_feed
 from adapters.native.calls import DEPTH
 from adapters.native.handover import Handover
 from adapters.native.lane import SHUTDOWN, SHUTDOWN_BYTES_MAX, Lane
@@ -42,16 +45,23 @@ HANDOVER_S_MAX = 60.0
 
 
 class NativeFeed:
-    """Binance spot. All markets share one connection at a time, and so one life."""
+    """Binance spot. All markets share one connection at a time, and so one life.
 
-    def __init__(self, session: Session, instruments: list[Instrument]) -> None:
+    Raises UserError for bars that the venue does not have, and for more than one connection.
+    """
+
+    def __init__(
+        self, session: Session, instruments: list[Instrument], bars: Spans = NO_BARS
+    ) -> None:
         self._session = session
         self._instruments = {item.market: item for item in instruments}
         self._codec = BinanceCodec(instruments)
+        self._bars = bar_feed(session, instruments, bars)
         self._names = stream_names(instruments)
         self._backoff = Backoff(session.clock, session.limits.connects)
         self.handovers = 0
-        if len(self._names) > STREAMS_MAX:
+        self._current: _Ear | None = None
+        if len(self._names) + len(self._bars.names) > STREAMS_MAX:
             raise UserError(f"{session.venue}: one connection carries {STREAMS_MAX} streams")
 
     async def run(self, inbox: Inbox) -> None:
@@ -59,21 +69,24 @@ class NativeFeed:
 
     async def _live(self, inbox: Inbox) -> None:
         """From one connection to the loss of sight, over as many as hand over to each other."""
-        hear = _decoding(self._codec, inbox)
-        ear = self._ear(inbox, hear)
+        hear = _decoding(self._codec, self._bars, inbox)
+        ear = self._current = self._ear(inbox, hear)
         try:
             await ear.lane.open()
             inbox.put(ear.pulse.connected())
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._snapshots(inbox, ear), name="snapshots")
+                tasks.create_task(self._history(inbox, ear), name="bars")
                 while True:
                     await ear.lane.until_due()
                     old, ear = ear, await self._follow(ear, inbox, hear)
+                    self._current = ear
                     await old.lane.close()
         except* LinkLost:
             pass
         finally:
             ear.pulse.fail("stopped")
+            self._bars.disconnected()
             for fact in self._codec.disconnected(self._session.clock.now_ns()):
                 inbox.put(fact)
             inbox.put(ear.pulse.disconnected())
@@ -117,7 +130,7 @@ class NativeFeed:
         old.hear = _both(hear, handover.saw_old)
         try:
             await new.lane.open()
-            await new.subscribe(self._names)
+            await new.subscribe([*self._names, *self._bars.names])
             await self._prove(new, handover)
             is_proved = True
         finally:
@@ -162,6 +175,23 @@ class NativeFeed:
             return
         for fact in self._codec.snapshot(market, body, session.clock.now_ns()):
             inbox.put(fact)
+
+    # --- bars -----------------------------------------------------------------------------------
+
+    async def _history(self, inbox: Inbox, first: "_Ear") -> None:
+        """Bars come after books: their streams too, or the first snapshot would wait for them."""
+
+        async def subscribe() -> None:
+            try:
+                if self._current is first:
+                    await first.subscribe(self._bars.names)
+            except LinkLost:
+                if self._current is first:
+                    raise
+                # Its successor has subscribed to everything.
+
+        books = self._codec.books.values()
+        await self._bars.run(inbox, lambda: all(book.is_synced for book in books), subscribe)
 
 
 class _Ear:
@@ -208,15 +238,21 @@ class _Ear:
                 self._answered.set()
 
 
-def _decoding(codec: BinanceCodec, inbox: Inbox) -> Tap:
+def _decoding(codec: BinanceCodec, bars: BarFeed, inbox: Inbox) -> Tap:
     """The way of every frame, with nothing to look up on it."""
     decode, put = codec.decode, inbox.put
+
+    def hear_both(frame: bytes, at_ns: Ns) -> None:
+        if is_kline(frame):
+            bars.hear(frame, at_ns, inbox)
+        else:
+            hear(frame, at_ns)
 
     def hear(frame: bytes, at_ns: Ns) -> None:
         for fact in decode(frame, at_ns):
             put(fact)
 
-    return hear
+    return hear_both if bars.names else hear
 
 
 def _both(hear: Tap, note: Callable[[bytes], None]) -> Tap:

@@ -1,7 +1,8 @@
 """The adapters by the word that a config calls them by. Only the one that is wanted is imported."""
 
 import importlib
-from typing import Any, Protocol, cast
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeAlias, cast
 
 import msgspec
 
@@ -9,11 +10,15 @@ from engine.runtime.config import VenueConfig
 from engine.values.instrument import Instrument
 from engine.values.ports import Clock, Feed, Gateway
 from engine.values.table_check import problems
+from engine.values.units import Ns
 
 MODULES = {
     "ccxt": "adapters.ccxt_pro.venue",
     "native": "adapters.native.venue",
 }
+
+BarRow: TypeAlias = tuple[int, str, str, str, str, str, int]
+"""A bar as a venue wrote it: opening (ms), open, high, low, close, volume, closing (ms)."""
 
 
 class Options(Protocol):
@@ -38,7 +43,13 @@ class OpenVenue(Protocol):
     @property
     def gateway(self) -> Gateway: ...
 
-    def feed(self, instruments: list[Instrument]) -> Feed: ...
+    def feed(self, instruments: list[Instrument], bars: Mapping[str, tuple[Ns, ...]] = ...) -> Feed:
+        """`bars`: spans whose bars are wanted, by market; none by default. Raises UserError."""
+        ...
+
+    async def recent_bars(self, symbol: str, span_ns: Ns, count: int) -> list[BarRow]:
+        """Oldest first, the forming bar last; needs no key. Raises VenueError and UserError."""
+        ...
 
 
 class Adapter(Protocol):

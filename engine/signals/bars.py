@@ -130,7 +130,7 @@ class BarSeries:
     def missing(self) -> list[Ns]:
         """Openings of the bars that lack between those that are kept; the latest of them."""
         found: list[Ns] = []
-        later_ns = self._opens[-1] if self._opens else 0
+        later_ns = self._opens[self._tail_start] if self._opens else 0
         for open_ns in reversed(self._opens[: self._tail_start]):
             gap = range(later_ns - self.span_ns, open_ns, -self.span_ns)
             found += gap[: MISSING_MAX - len(found)]
