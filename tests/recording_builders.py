@@ -1,9 +1,21 @@
 """A deterministic world whose every fact is written down, and the header of such a recording."""
 
 import msgspec
+import zstandard
 
 from engine.runtime.config import config_hash, load_config
-from engine.runtime.recording import Header
+from engine.runtime.recording import (
+    AS_MSGPACK,
+    END,
+    ENTRIES,
+    HEADER,
+    MAGIC,
+    PART_HEAD,
+    Ended,
+    Header,
+    file_name,
+    framed,
+)
 from tests.sim import builders
 from tests.sim.venue import BTT
 from tests.sim.world import START_NS, World
@@ -43,3 +55,16 @@ def lived(recorder, seconds=8.0, seed=1):
     world.engine.process = told
     world.run(seconds)
     return facts
+
+
+def write_session(directory, head, entries):
+    """A session's file with these very entries, closed in order."""
+    packer = zstandard.ZstdCompressor()
+    body = msgspec.msgpack.encode(list(entries))
+    raw = PART_HEAD.pack(AS_MSGPACK, len(body)) + body
+    blocks = [
+        framed(HEADER, 0, packer.compress(msgspec.json.encode(head))),
+        framed(ENTRIES, len(entries), packer.compress(raw)),
+        framed(END, 0, msgspec.json.encode(Ended(goes_on=False))),
+    ]
+    (directory / file_name(head.epoch, 0)).write_bytes(MAGIC + b"".join(blocks))

@@ -19,6 +19,7 @@ VERBS = {
     "venue": "venue",
     "rate": "rate",
     "bench": "bench",
+    "replay": "replay",
 }
 """Each verb and the file beside this one that holds it, as a function of the same name."""
 GROUPS = {"rating": "operate:rating_app", "journal": "journal:app", "capture": "capture:app"}
