@@ -85,13 +85,23 @@ def test_weeks_open_on_mondays() -> None:
     assert open_of(monday_ns + 6 * SPANS_NS["1d"], SPANS_NS["1w"]) == monday_ns
 
 
+def test_a_hole_of_the_venues_own_does_not_part_what_is_around_it() -> None:
+    made = BarSeries(SPAN_NS, 100, gap_bars_max=2)
+    assert made.push([bar(1), bar(4), bar(7)]).appended == [bar(1), bar(4), bar(7)]
+    assert made.push([bar(11)]).is_restart
+    assert opens(made.tail()) == [11]
+    assert made.push([bar(8)]).is_restart
+    assert opens(made.tail()) == [1, 4, 7, 8, 11]
+    assert [ns // SPAN_NS for ns in made.missing()] == [2, 3, 5, 6, 9, 10]
+
+
 TOLD = st.lists(st.tuples(st.integers(0, 30), st.integers(60, 64)), max_size=60)
 
 
 @settings(max_examples=200, deadline=None)
-@given(TOLD, st.lists(st.integers(1, 7), min_size=1, max_size=60))
-def test_whatever_comes_the_series_is_the_last_word_on_every_bar(told, sizes) -> None:
-    made, stream = BarSeries(SPAN_NS, 50), []
+@given(TOLD, st.lists(st.integers(1, 7), min_size=1, max_size=60), st.sampled_from([0, 1, 3]))
+def test_whatever_comes_the_series_is_the_last_word_on_every_bar(told, sizes, gap_max) -> None:
+    made, stream = BarSeries(SPAN_NS, 50, gap_max), []
     truth: dict[int, Bar] = {}
     rest = [bar(number, close) for number, close in told]
     for size in sizes:
@@ -109,9 +119,9 @@ def test_whatever_comes_the_series_is_the_last_word_on_every_bar(told, sizes) ->
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=80), st.integers(1, 8))
-def test_a_bounded_series_keeps_the_newest_and_holds_together(numbers, kept) -> None:
-    made = BarSeries(SPAN_NS, kept)
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=80), st.integers(1, 8), st.integers(0, 3))
+def test_a_bounded_series_keeps_the_newest_and_holds_together(numbers, kept, gap_max) -> None:
+    made = BarSeries(SPAN_NS, kept, gap_max)
     for number in numbers:
         made.push([bar(number)])
         made.check()

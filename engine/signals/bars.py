@@ -6,6 +6,7 @@ known and says what is missing. `trade_bars` builds the same from trades, to com
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
+from itertools import pairwise
 
 import msgspec
 
@@ -56,7 +57,7 @@ def candle_of(bar: Bar) -> Candle:
 
 
 class Joined(msgspec.Struct, frozen=True):
-    """What a series took: `appended` follow its newest bars without a gap, oldest first.
+    """What a series took: `appended` follow its newest bars, oldest first.
 
     Where `is_restart`, something earlier has changed too: begin again from `tail()`.
     """
@@ -69,20 +70,22 @@ class BarSeries:
     """Closed bars by their opening, whatever the order in which they came; the newest are kept.
 
     The last word on a bar wins. `repeats` counts bars told again unchanged, `replaced` those told
-    again with other numbers.
+    again with other numbers. Venues have holes in their own history (hours of maintenance): up to
+    `gap_bars_max` bars that lack in a row do not part what is before them from what is after.
     """
 
-    def __init__(self, span_ns: Ns, kept: int) -> None:
-        if span_ns <= 0 or kept <= 0:
+    def __init__(self, span_ns: Ns, kept: int, gap_bars_max: int = 0) -> None:
+        if span_ns <= 0 or kept <= 0 or gap_bars_max < 0:
             raise ValueError("a series needs a span and a length")
         self.span_ns = span_ns
         self.repeats = 0
         self.replaced = 0
         self._kept = kept
+        self._reach_ns = (1 + gap_bars_max) * span_ns
         self._opens: list[Ns] = []
         self._bars: dict[Ns, Bar] = {}
         self._tail_start = 0
-        """Index of the first bar after the last gap."""
+        """Index of the first bar after the last gap that parts."""
 
     def __len__(self) -> int:
         return len(self._opens)
@@ -100,19 +103,23 @@ class BarSeries:
         tail_ns = self._opens[self._tail_start] if self._opens else 0
         is_amended = is_restart = False
         for bar in told:
-            if not self._opens or bar.open_ns == self._opens[-1] + self.span_ns:
+            if not self._opens or self.is_next(bar):
                 self._append(bar)
                 appended.append(bar)
             elif self._amend(bar):
                 is_amended = True
-                is_restart |= bar.open_ns >= tail_ns - self.span_ns
+                is_restart |= bar.open_ns >= tail_ns - self._reach_ns
         if is_amended:
             self._find_tail()
         self._forget()
         return Joined([] if is_restart else appended, is_restart)
 
+    def is_next(self, bar: Bar) -> bool:
+        """Whether it follows the newest bar, with no gap between that parts."""
+        return bool(self._opens) and 0 < bar.open_ns - self._opens[-1] <= self._reach_ns
+
     def tail(self) -> list[Bar]:
-        """The newest bars between which none is missing, oldest first."""
+        """The newest bars that no gap parts, oldest first."""
         return [self._bars[open_ns] for open_ns in self._opens[self._tail_start :]]
 
     @property
@@ -130,22 +137,19 @@ class BarSeries:
     def missing(self) -> list[Ns]:
         """Openings of the bars that lack between those that are kept; the latest of them."""
         found: list[Ns] = []
-        later_ns = self._opens[self._tail_start] if self._opens else 0
-        for open_ns in reversed(self._opens[: self._tail_start]):
-            gap = range(later_ns - self.span_ns, open_ns, -self.span_ns)
-            found += gap[: MISSING_MAX - len(found)]
-            later_ns = open_ns
-        return found[::-1]
+        for earlier_ns, later_ns in pairwise(self._opens):
+            found += range(earlier_ns + self.span_ns, later_ns, self.span_ns)[-MISSING_MAX:]
+        return found[-MISSING_MAX:]
 
     def check(self) -> None:
         """Raises AssertionError where the series contradicts itself."""
         assert self._opens == sorted(self._bars), "order"
         assert len(self._opens) <= self._kept, "length"
-        tail = self._opens[self._tail_start :]
-        span_ns = self.span_ns
-        assert tail == list(range(tail[0], tail[-1] + 1, span_ns)) if tail else not self._opens
+        assert 0 <= self._tail_start <= max(0, len(self._opens) - 1), "tail"
+        steps = [later - earlier for earlier, later in pairwise(self._opens)]
+        assert all(step <= self._reach_ns for step in steps[self._tail_start :]), "a parted tail"
         if self._tail_start:
-            assert self._opens[self._tail_start - 1] + span_ns < tail[0], "the tail is longer"
+            assert steps[self._tail_start - 1] > self._reach_ns, "the tail is longer"
 
     def _append(self, bar: Bar) -> None:
         self._opens.append(bar.open_ns)
@@ -168,7 +172,7 @@ class BarSeries:
 
     def _find_tail(self) -> None:
         start = max(0, len(self._opens) - 1)
-        while start > 0 and self._opens[start - 1] + self.span_ns == self._opens[start]:
+        while start > 0 and self._opens[start] - self._opens[start - 1] <= self._reach_ns:
             start -= 1
         self._tail_start = start
 

@@ -24,8 +24,9 @@ SOURCE = "technical rating"
 class RatingsParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a desk wants to know of a market's bars. Nothing here has a default that could trade.
 
-    A rating rests on at least `bars_min` closed bars without a gap and `votes_min` of 26 votes,
-    and is stale `stale_bars` bars after its bar has closed. `policy_span_ns` is the span whose
+    A rating rests on at least `bars_min` closed bars and `votes_min` of 26 votes, and is stale
+    `stale_bars` bars after its bar has closed. Where more than `gap_bars_max` bars in a row lack,
+    history begins anew: real venues have holes of some hours. `policy_span_ns` is the span whose
     rating policy reads; the others are for people. `bars_kept` bars are what a stream starts
     again from where one is corrected. `bars_per_step` bounds what one fact may cost.
     """
@@ -36,6 +37,7 @@ class RatingsParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     votes_min: int
     bars_min: int
     stale_bars: int
+    gap_bars_max: int
     bars_kept: int = 1_000
     bars_per_step: int = 8
 
@@ -50,6 +52,8 @@ class RatingsParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError("bars_min: must be in 1..bars_kept, which is at most 10000")
         if self.stale_bars < 1 or self.bars_per_step < 1:
             raise ValueError("stale_bars and bars_per_step: must be at least 1")
+        if self.gap_bars_max < 0:
+            raise ValueError("gap_bars_max: must not be negative")
 
 
 class Ratings:
@@ -150,7 +154,7 @@ class _Span:
     """The bars of one span, and a stream that has heard all of the tail but those `waiting`."""
 
     def __init__(self, span_ns: Ns, params: RatingsParams) -> None:
-        self.series = BarSeries(span_ns, params.bars_kept)
+        self.series = BarSeries(span_ns, params.bars_kept, params.gap_bars_max)
         self.waiting: deque[Bar] = deque()
         self.forming: Bar | None = None
         self.is_new = False
@@ -185,14 +189,14 @@ class _Span:
         if self.waiting:
             return f"{len(self.waiting)} bars are still to be rated"
         if self._stream.bars < self._params.bars_min:
-            return f"{self._stream.bars} bars without a gap, {self._params.bars_min} are wanted"
+            return f"{self._stream.bars} bars in a row, {self._params.bars_min} are wanted"
         if self.rated.voted < self._params.votes_min:
             return f"{self.rated.voted} of {VOTES} voted, {self._params.votes_min} are wanted"
         return ""
 
     def provisional(self) -> Rated | None:
-        last, forming = self.series.last, self.forming
-        if last is None or forming is None or forming.open_ns != last.open_ns + self.series.span_ns:
+        forming = self.forming
+        if forming is None or not self.series.is_next(forming):
             return None
         bars = [*self.series.tail(), forming]
         rated = rate_last([candle_of(bar) for bar in bars], self._params.rules)
