@@ -81,7 +81,7 @@ def test_real_bars_as_facts_are_rated_like_the_whole_history_at_once(token, rule
     ]
     values = history([candle_of(bar) for bar in bars])
     # Each of these histories has holes of the venue's own, which it treats as if time had stopped.
-    made = fed([], rules=rules, bars_min=1, votes_min=1, bars_kept=10_000, gap_bars_max=12)
+    made = fed([], rules=rules, bars_min=1, votes_min=1, bars_kept=10_000, gap_bars_max=3)
     for index, bar in enumerate(bars):
         made.on_closed(closed([bar]))
         told = rate(at_bar(values, index), rules)
