@@ -22,7 +22,12 @@ VERBS = {
     "replay": "replay",
 }
 """Each verb and the file beside this one that holds it, as a function of the same name."""
-GROUPS = {"rating": "operate:rating_app", "journal": "journal:app", "capture": "capture:app"}
+GROUPS = {
+    "rating": "operate:rating_app",
+    "journal": "journal:app",
+    "capture": "capture:app",
+    "playbook": "playbook:app",
+}
 """Verbs with verbs of their own, and the Typer that holds those."""
 
 
