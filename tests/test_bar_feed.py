@@ -10,12 +10,19 @@ from time import time_ns
 import ccxt.pro
 import pytest
 
-from adapters.codec.binance_bars import BarsCodec, BarTold, interval_of, is_kline, rows_of
+from adapters.codec.binance_bars import (
+    INTERVALS,
+    BarsCodec,
+    BarTold,
+    interval_of,
+    is_kline,
+    rows_of,
+)
 from adapters.common.bar_lane import PENDING_MAX, TRIES_MAX, BarLane
 from adapters.loopback.klines import INTERVALS_MS, Candle, Klines, start_of
 from adapters.loopback.shaping import Frame
 from adapters.loopback.venue import LoopbackVenue
-from engine.signals.bars import SPANS_NS
+from engine.signals.spans import SPANS
 from engine.values.errors import UserError
 from engine.values.events import BarForming, BarsClosed, BookSnapshot, Event, Grade, Quarantined
 from engine.values.facts import Bar
@@ -121,7 +128,10 @@ def test_a_row_out_of_order_is_no_bar() -> None:
 def test_the_codec_reads_what_ccxts_own_parser_reads() -> None:
     """Every row of a loopback venue's history, in every interval, through both."""
     exchange, codec = ccxt.pro.binance(), BarsCodec([BTT])
-    klines, lane_of = Klines(), {name: ("BTT/USDT@small", SPANS_NS[name]) for name in INTERVALS_MS}
+    klines, lane_of = (
+        Klines(),
+        {name: ("BTT/USDT@small", span_ns) for span_ns, name in INTERVALS.items()},
+    )
     for name, candles in synthetic().items():
         klines.load(name, candles)
         body = page(klines, name)
@@ -159,7 +169,7 @@ def test_the_stream_reads_what_ccxts_own_parser_reads() -> None:
 
 
 def test_every_span_that_people_name_has_an_interval() -> None:
-    assert {interval_of(span_ns) for span_ns in SPANS_NS.values()} == set(SPANS_NS)
+    assert {interval_of(span_ns) for span_ns in SPANS.values()} == set(SPANS)
     with pytest.raises(ValueError, match="no bars of 7 s"):
         interval_of(7 * SECOND)
 
@@ -353,7 +363,7 @@ def steps(bars: list[Bar], span_ns: int) -> set[int]:
 async def test_history_comes_once_after_the_books_and_without_the_forming_bar(adapter: str) -> None:
     async with trading_place(adapter) as place:
         candles = history(place, "1h", 700)
-        async with feeding(place, SPANS_NS["1h"]) as ours:
+        async with feeding(place, SPANS["1h"]) as ours:
             (fact,) = await ours.facts.until(lambda: ours.facts.of(BarsClosed))
             (forming,) = (await ours.facts.until(lambda: ours.facts.of(BarForming)))[:1]
         last = candles[-2]
@@ -362,8 +372,8 @@ async def test_history_comes_once_after_the_books_and_without_the_forming_bar(ad
         assert fact.bars[-1] == Bar(
             last.open_ms * NS_PER_MS, last.first, last.high, last.low, last.last, last.lots
         )
-        assert steps(fact.bars, SPANS_NS["1h"]) == {1}
-        assert forming.bar.open_ns == fact.bars[-1].open_ns + SPANS_NS["1h"]
+        assert steps(fact.bars, SPANS["1h"]) == {1}
+        assert forming.bar.open_ns == fact.bars[-1].open_ns + SPANS["1h"]
         kinds: list[type[Event]] = [type(each) for each in ours.facts.all]
         assert kinds.index(BookSnapshot) < kinds.index(BarsClosed)
 
@@ -375,7 +385,7 @@ async def test_a_history_longer_than_a_page_is_read_page_by_page(
     monkeypatch.setattr("adapters.common.bars.PAGE_ROWS", 120)
     async with trading_place(adapter) as place:
         candles = history(place, "1h", 400)
-        async with feeding(place, SPANS_NS["1h"]) as ours:
+        async with feeding(place, SPANS["1h"]) as ours:
             (fact,) = await ours.facts.until(lambda: ours.facts.of(BarsClosed))
         assert [each.open_ns for each in fact.bars] == [c.open_ms * NS_PER_MS for c in candles[:-1]]
         assert place.venue.state().counters["call klines"] == 4
@@ -452,10 +462,10 @@ async def test_the_last_bars_of_a_symbol_need_no_key_and_no_instrument(adapter: 
     async with trading_place(adapter) as place:
         candles = history(place, "1h", 300)
         desk = await place.desk("ours")
-        rows = await desk.venue.recent_bars("BTT/USDT", SPANS_NS["1h"], 250)
+        rows = await desk.venue.recent_bars("BTT/USDT", SPANS["1h"], 250)
         assert [each[0] for each in rows] == [candle.open_ms for candle in candles[-250:]]
         with pytest.raises(UserError, match="venue has no market DOGE/USDT"):
-            await desk.venue.recent_bars("DOGE/USDT", SPANS_NS["1h"], 250)
+            await desk.venue.recent_bars("DOGE/USDT", SPANS["1h"], 250)
 
 
 async def test_native_connections_follow_each_other_without_losing_a_bar() -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.signals.bars import SPANS_NS, BarSeries, Joined, open_of
+from engine.signals.bars import BarSeries, Joined, open_of
+from engine.signals.spans import SPANS
 from engine.signals.trade_bars import TradeBars, compare
 from engine.values.facts import Bar, Trade
 from engine.values.units import NS_PER_S, Side
@@ -82,7 +83,7 @@ def test_a_bar_off_the_grid_is_refused_and_changes_nothing() -> None:
 
 def test_weeks_open_on_mondays() -> None:
     monday_ns = 1_704_067_200 * NS_PER_S  # 2024-01-01, a Monday
-    assert open_of(monday_ns + 6 * SPANS_NS["1d"], SPANS_NS["1w"]) == monday_ns
+    assert open_of(monday_ns + 6 * SPANS["1d"], SPANS["1w"]) == monday_ns
 
 
 def test_a_hole_of_the_venues_own_does_not_part_what_is_around_it() -> None:

@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.signals.bars import SPANS_NS, candle_of
+from engine.signals.bars import candle_of
 from engine.signals.candle_file import candles_of
 from engine.signals.rating import Rated, rate
 from engine.signals.rating_batch import at_bar, history, rate_last
 from engine.signals.ratings import Ratings, RatingsParams
+from engine.signals.spans import SPANS
 from engine.signals.stance import stance_at
 from engine.signals.votes import Rules
 from engine.values.facts import Bar, BarForming, BarsClosed
 from engine.values.words import RatingLabel
 from tests.market_data import recorded
 
-HOUR, DAY = SPANS_NS["1h"], SPANS_NS["1d"]
+HOUR, DAY = SPANS["1h"], SPANS["1d"]
 PARAMS = RatingsParams(
     spans_ns=(HOUR, DAY),
     policy_span_ns=DAY,

@@ -11,36 +11,18 @@ from itertools import pairwise
 import msgspec
 
 from engine.signals.candles import Candle
+from engine.signals.spans import SPANS
 from engine.values.facts import Bar
 from engine.values.units import NS_PER_S, Ns
 
-_MINUTE_NS, _HOUR_NS, _DAY_NS = 60 * NS_PER_S, 3_600 * NS_PER_S, 86_400 * NS_PER_S
-SPANS_NS: dict[str, Ns] = {
-    "1s": NS_PER_S,
-    "1m": _MINUTE_NS,
-    "3m": 3 * _MINUTE_NS,
-    "5m": 5 * _MINUTE_NS,
-    "15m": 15 * _MINUTE_NS,
-    "30m": 30 * _MINUTE_NS,
-    "1h": _HOUR_NS,
-    "2h": 2 * _HOUR_NS,
-    "4h": 4 * _HOUR_NS,
-    "6h": 6 * _HOUR_NS,
-    "8h": 8 * _HOUR_NS,
-    "12h": 12 * _HOUR_NS,
-    "1d": _DAY_NS,
-    "3d": 3 * _DAY_NS,
-    "1w": 7 * _DAY_NS,
-}
-"""Spans by the names that people and venues call them by. A month has no span."""
 MISSING_MAX = 1_000
 """So many missing bars are named one by one; a longer list would tell nobody more."""
-_MONDAY_NS = 4 * _DAY_NS
+_MONDAY_NS = 4 * SPANS["1d"]
 
 
 def open_of(at_ns: Ns, span_ns: Ns) -> Ns:
     """The opening of the bar that holds this moment. Weeks open on Mondays, UTC."""
-    offset_ns = _MONDAY_NS if span_ns == SPANS_NS["1w"] else 0
+    offset_ns = _MONDAY_NS if span_ns == SPANS["1w"] else 0
     return at_ns - (at_ns - offset_ns) % span_ns
 
 

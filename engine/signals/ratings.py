@@ -19,6 +19,8 @@ from engine.values.words import RatingSet
 
 VOTES = 26
 SOURCE = "technical rating"
+GAP_BARS_MAX = 3
+"""The longest hole, in hours, of what one great venue told of half a year: others are a doubt."""
 
 
 class RatingsParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,7 +39,7 @@ class RatingsParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     votes_min: int
     bars_min: int
     stale_bars: int
-    gap_bars_max: int
+    gap_bars_max: int = GAP_BARS_MAX
     bars_kept: int = 1_000
     bars_per_step: int = 8
 
