@@ -1,18 +1,20 @@
-"""Facts wait in order; market facts may be merged under load, our own never and never dropped."""
+"""Facts wait in order, ours before the market's; those of the market may be merged."""
 
-import asyncio
 from random import Random
+from typing import get_args
 
 import pytest
 
 from engine.market.book import Book
 from engine.runtime import inbox as inboxes
-from engine.runtime.inbox import MERGE_ABOVE, Inbox, InboxFull
+from engine.runtime.inbox import MERGE_ABOVE, OURS, Inbox, InboxFull
 from engine.values.events import (
+    AccountFact,
     BookDelta,
     BookLost,
     BookSnapshot,
     Disconnected,
+    OrderFact,
     OrderSent,
     Stream,
     TopOfBook,
@@ -45,16 +47,27 @@ def drained(inbox):
 
 def full(inbox):
     for n in range(MERGE_ABOVE):
-        inbox.put(ours(n))
+        inbox.put(trade(n))
     return inbox
 
 
-def test_a_calm_inbox_keeps_every_fact_in_order():
-    inbox, facts = Inbox(), [delta(1), top(1), delta(2), ours(3), delta(4)]
+def test_a_calm_inbox_keeps_every_public_fact_in_order():
+    inbox, facts = Inbox(), [delta(1), top(1)]
     for fact in facts:
         inbox.put(fact)
     assert drained(inbox) == facts
     assert inbox.merged == 0
+
+
+def test_what_the_venue_says_of_our_orders_does_not_wait_behind_the_market():
+    inbox = Inbox()
+    for fact in (delta(1), trade(2), ours(3), delta(4), ours(5)):
+        inbox.put(fact)
+    assert drained(inbox) == [ours(3), ours(5), delta(1), trade(2), delta(4)]
+
+
+def test_every_fact_about_our_orders_and_account_goes_first():
+    assert set(get_args(OrderFact)) | set(get_args(AccountFact)) == OURS
 
 
 def test_under_load_deltas_become_one_that_says_the_same():
@@ -69,7 +82,7 @@ def test_under_load_deltas_become_one_that_says_the_same():
 
 @pytest.mark.parametrize(
     "between",
-    [ours(1), BookLost(market="m", at_ns=1, reason="gap"),
+    [BookLost(market="m", at_ns=1, reason="gap"),
      BookSnapshot(market="m", at_ns=1, sequence=1, bids=[], asks=[])],
 )  # fmt: skip
 def test_nothing_is_merged_past_a_fact_that_matters(between):
@@ -98,11 +111,18 @@ def test_a_partner_is_found_however_many_markets_send_in_between():
     assert [fact.sequence for fact in drained(inbox)[MERGE_ABOVE:]] == list(range(800, 1_000))
 
 
-def test_a_fact_of_ours_in_one_market_does_not_keep_another_market_apart():
-    inbox = full(Inbox())
-    for fact in (delta(100, "n"), ours(1), delta(101, "n")):
+def test_a_fact_about_one_book_does_not_keep_another_market_apart():
+    inbox, lost = full(Inbox()), BookLost(market="m", at_ns=1, reason="gap")
+    for fact in (delta(100, "n"), lost, delta(101, "n")):
         inbox.put(fact)
-    assert drained(inbox)[MERGE_ABOVE:] == [delta(101, "n"), ours(1)]
+    assert drained(inbox)[MERGE_ABOVE:] == [delta(101, "n"), lost]
+
+
+def test_our_own_facts_keep_no_deltas_apart_since_they_go_before_both():
+    inbox = full(Inbox())
+    for fact in (delta(100), ours(1), delta(101)):
+        inbox.put(fact)
+    assert drained(inbox) == [ours(1), *(trade(n) for n in range(MERGE_ABOVE)), delta(101)]
 
 
 def test_nothing_is_merged_past_a_fact_about_a_wire():
@@ -140,7 +160,10 @@ def test_a_storm_loses_none_of_our_facts_and_ends_in_the_same_book(seed):
             got.append(inbox.take())
     got += drained(inbox)
     assert inbox.merged > 100
-    assert [fact for fact in got if not isinstance(fact, BookDelta | TopOfBook)] == sent
+    for kind in (Trade, OrderSent):
+        assert [fact for fact in got if isinstance(fact, kind)] == [
+            fact for fact in sent if isinstance(fact, kind)
+        ]
     for fact in got:
         if isinstance(fact, BookDelta):
             merged.apply_delta(fact.bids, fact.asks)
@@ -159,14 +182,9 @@ def test_more_waiting_than_the_bound_is_an_alarm_and_not_a_loss(monkeypatch):
     assert len(inbox) == 100
 
 
-async def test_a_waiting_consumer_is_woken_by_the_first_fact():
-    inbox = Inbox()
-    waiting = asyncio.create_task(inbox.wait())
-    await asyncio.sleep(0)
-    assert not waiting.done()
-    inbox.put(ours(1))
-    inbox.put(ours(2))
-    await waiting
-    assert drained(inbox) == [ours(1), ours(2)]
-    inbox.put(ours(3))
-    await inbox.wait()
+def test_whoever_listens_hears_of_every_fact_that_waits():
+    inbox, depths = Inbox(), []
+    inbox.on_put = lambda: depths.append(len(inbox))
+    for fact in (delta(1), ours(2), delta(3)):
+        inbox.put(fact)
+    assert depths == [1, 2, 3]

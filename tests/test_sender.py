@@ -3,7 +3,10 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import pytest
+
 from engine.runtime import sender as senders
+from engine.runtime.inbox import InboxFull
 from engine.runtime.sender import Sender
 from engine.values.commands import Cancel, CancelAll, Place
 from engine.values.errors import WITHDRAWN, Failure
@@ -247,3 +250,84 @@ async def test_what_was_decided_before_the_sender_ran_leaves_when_it_runs():
     await asyncio.gather(task, return_exceptions=True)
     decide(sender, journal, place("late"))
     assert wire.names() == ["b"], "a sender that has ended sends nothing"
+
+
+class CorkedWire(SwiftWire):
+    """Holds what is executed until it is released, as a gateway with one write for all does."""
+
+    def __init__(self, journal):
+        super().__init__(journal)
+        self.writes, self.held = [], []
+
+    def hold(self):
+        self.held = []
+
+    def execute(self, command):
+        self.held.append(getattr(command, "client_id", "all"))
+        return super().execute(command)
+
+    def release(self):
+        self.writes.append(self.held)
+
+
+async def test_one_decision_leaves_in_one_write_with_its_cancels_first():
+    async with running(AheadJournal, CorkedWire) as (sender, journal, wire, box):
+        journal.append(["a", "b"])
+        sender.send([place("a"), cancel("old"), place("b"), cancel("older")])
+        assert wire.writes == [["old", "older", "a", "b"]]
+        assert [fact.client_id for fact in box] == ["a", "b"]
+
+
+async def test_a_single_command_holds_nothing_back():
+    async with running(AheadJournal, CorkedWire) as (sender, _journal, wire, _):
+        sender.send([cancel("old")])
+        assert (wire.writes, wire.names()) == ([], ["old"])
+
+
+async def test_a_gateway_may_answer_with_a_future():
+    class FutureWire(SwiftWire):
+        def execute(self, command):
+            self.left.append(command)
+            self.answer = asyncio.get_running_loop().create_future()
+            return self.answer
+
+    async with running(AheadJournal, FutureWire) as (sender, journal, wire, box):
+        decide(sender, journal, place("a"))
+        assert not sender.is_idle
+        wire.answer.set_result([acked(place("a"))])
+        await breathe()
+        assert [type(fact) for fact in box] == [OrderSent, OrderReport]
+        assert sender.is_idle
+
+
+async def test_a_gateway_that_raises_in_its_future_ends_the_sender():
+    class BrokenWire(SwiftWire):
+        def execute(self, command):
+            answer = asyncio.get_running_loop().create_future()
+            answer.set_exception(KeyError("a fault of ours"))
+            return answer
+
+    journal = AheadJournal()
+    sender = Sender(BrokenWire(journal), journal, Box(), Clock())
+    task = asyncio.create_task(sender.run())
+    await breathe()
+    decide(sender, journal, place("a"))
+    with pytest.raises(ExceptionGroup) as raised:
+        await asyncio.wait_for(task, 1)
+    assert raised.value.subgroup(KeyError) is not None
+
+
+async def test_an_inbox_that_takes_no_answer_ends_the_sender():
+    class FullBox(Box):
+        def put(self, fact):
+            if isinstance(fact, OrderReport):
+                raise InboxFull("100 facts are waiting")
+
+    journal = AheadJournal()
+    sender = Sender(SwiftWire(journal), journal, FullBox(), Clock())
+    task = asyncio.create_task(sender.run())
+    await breathe()
+    decide(sender, journal, place("a"))
+    with pytest.raises(ExceptionGroup) as raised:
+        await asyncio.wait_for(task, 1)
+    assert raised.value.subgroup(InboxFull) is not None

@@ -5,6 +5,7 @@ than in a bucket that refills, because the rule to hold (I11) is about any windo
 length, and a bucket with the full limit lets nearly twice that through.
 """
 
+from collections import deque
 from enum import StrEnum
 
 import msgspec
@@ -46,25 +47,32 @@ class Window:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self._slot_ns = max(1, rule.window_ns // SLOTS)
-        self._counts: dict[int, int] = {}
+        self._slots: deque[tuple[int, int]] = deque()
+        self._used = 0
 
     def used(self, now_ns: Ns) -> int:
         oldest = now_ns // self._slot_ns - SLOTS - 1
-        for slot in [slot for slot in self._counts if slot < oldest]:
-            del self._counts[slot]
-        return sum(self._counts.values())
+        slots = self._slots
+        while slots and slots[0][0] < oldest:
+            self._used -= slots.popleft()[1]
+        return self._used
 
     def add(self, now_ns: Ns, count: int) -> None:
-        slot = now_ns // self._slot_ns
-        self._counts[slot] = self._counts.get(slot, 0) + count
+        """Time does not go back: a moment before the last one counts as that."""
+        slot, slots = now_ns // self._slot_ns, self._slots
+        self._used += count
+        if slots and slots[-1][0] >= slot:
+            slot, before = slots.pop()
+            count += before
+        slots.append((slot, count))
 
     def wait_ns(self, now_ns: Ns, count: int, limit: int) -> Ns:
         """How long until `count` more fit below `limit`; 0 is now."""
         excess = self.used(now_ns) + count - limit
         if excess <= 0:
             return 0
-        for slot in sorted(self._counts):
-            excess -= self._counts[slot]
+        for slot, held in self._slots:
+            excess -= held
             wait_ns = (slot + SLOTS + 2) * self._slot_ns - now_ns
             if excess <= 0:
                 return max(1, wait_ns)

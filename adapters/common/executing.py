@@ -39,9 +39,11 @@ class Executing:
     async def execute(self, command: Command) -> list[Event]:
         """Do it and answer with facts; a refusal for a bad timestamp also measures time anew."""
         facts = await self._execute(command)
-        if any(_is_clock_refusal(fact) for fact in facts):
-            facts = [*facts, *await self._time.resync()]
-        return facts
+        return await self.mended(facts) if is_clock_refusal(facts) else facts
+
+    async def mended(self, facts: list[Event]) -> list[Event]:
+        """`facts`, and the clock's offset measured anew."""
+        return [*facts, *await self._time.resync()]
 
     async def _execute(self, command: Command) -> list[Event]:
         match command:
@@ -67,5 +69,9 @@ class Executing:
             return [query_failed(command.market, "", error, self._clock.now_ns())]
 
 
-def _is_clock_refusal(fact: Event) -> bool:
-    return isinstance(fact, OrderFailed | CancelFailed | QueryFailed) and fact.code in _CLOCK_CODES
+def is_clock_refusal(facts: list[Event]) -> bool:
+    """Did the venue refuse one of these for its timestamp?"""
+    return any(
+        isinstance(fact, OrderFailed | CancelFailed | QueryFailed) and fact.code in _CLOCK_CODES
+        for fact in facts
+    )

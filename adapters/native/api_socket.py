@@ -1,6 +1,9 @@
 """One WS-API connection: requests matched with their answers by id, events passed on."""
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
 
 import msgspec
 
@@ -8,7 +11,7 @@ from adapters.common.limits import LimitRow, Limits
 from adapters.common.refusals import Answer
 from adapters.native.lane import SHUTDOWN, SHUTDOWN_BYTES_MAX, Lane
 from adapters.native.link import Tap, ignore
-from engine.values.errors import Transient, Unknown
+from engine.values.errors import Transient, Unknown, VenueError
 from engine.values.units import Ns
 
 EVENT_STARTS = (b'{"subscriptionId"', b'{"event"')
@@ -23,6 +26,9 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     error: msgspec.Raw = msgspec.Raw()
     event: msgspec.Raw = msgspec.Raw()
     rate_limits: list[LimitRow] = msgspec.field(name="rateLimits", default=[])
+
+
+Hear: TypeAlias = Callable[[Reply | VenueError], None]
 
 
 class _Moments(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +52,9 @@ class ApiSocket:
         self._limits = limits
         self._timeout_s = timeout_s
         self._number = 0
-        self._waiting: dict[int, asyncio.Future[Reply]] = {}
+        self._waiting: dict[int, Hear] = {}
+        self._due: deque[tuple[float, int]] = deque()
+        self._alarm: asyncio.TimerHandle | None = None
         self._decoder = msgspec.json.Decoder(Reply)
         lane.link.tap = self._take
 
@@ -63,30 +71,65 @@ class ApiSocket:
         self._number += 1
         return self._number
 
+    def request(self, number: int, frame: bytes, hear: Hear) -> None:
+        """Send at once; `hear` is called once, with the answer, or Unknown where none came.
+
+        Raises Transient where no byte left.
+        """
+        link = self.lane.link
+        if not link.is_open:
+            raise Transient("the connection is gone", code="never sent")
+        self._waiting[number] = hear
+        link.send(frame)
+        loop = asyncio.get_running_loop()
+        self._due.append((loop.time() + self._timeout_s, number))
+        if self._alarm is None:
+            self._alarm = loop.call_later(self._timeout_s, self._look)
+
     async def exchange(self, number: int, frame: bytes) -> Reply:
         """Send and wait. Transient where no byte left, Unknown where no answer came."""
-        if not self.lane.link.is_open:
-            raise Transient("the connection is gone", code="never sent")
-        answered = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answered
-        self.lane.link.send(frame)
+        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+        def hear(reply: Reply | VenueError) -> None:
+            if answered.done():
+                return
+            if isinstance(reply, VenueError):
+                answered.set_exception(reply)
+            else:
+                answered.set_result(reply)
+
+        self.request(number, frame, hear)
         try:
-            async with asyncio.timeout(self._timeout_s):
-                reply: Reply = await answered
-        except TimeoutError:
-            self._doubt()
-            raise Unknown("no answer in time", code="timeout") from None
+            return await answered
         finally:
             self._waiting.pop(number, None)
-        self._limits.observe(reply.rate_limits)
-        return reply
 
     def lose(self) -> None:
         """The connection is gone: whatever was asked on it may have happened (law 4)."""
         self.is_ready = False
-        for answered in self._waiting.values():
-            if not answered.done():
-                answered.set_exception(Unknown("the connection was lost", code="connection"))
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._due.clear()
+        waiting, self._waiting = self._waiting, {}
+        for hear in waiting.values():
+            hear(Unknown("the connection was lost", code="connection"))
+
+    def _look(self) -> None:
+        """Tell those whose time is over; requests fall due in the order in which they left."""
+        self._alarm = None
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        while self._due:
+            due_s, number = self._due[0]
+            if number in self._waiting and due_s > now_s:
+                self._alarm = loop.call_at(due_s, self._look)
+                return
+            self._due.popleft()
+            hear = self._waiting.pop(number, None)
+            if hear is not None:
+                self._doubt()
+                hear(Unknown("no answer in time", code="timeout"))
 
     def _take(self, frame: bytes, at_ns: Ns) -> None:
         if frame.startswith(EVENT_STARTS):
@@ -101,9 +144,10 @@ class ApiSocket:
             self._hear_event(frame, at_ns)
             return
         self._is_suspect = False
-        answered = self._waiting.get(reply.id) if isinstance(reply.id, int) else None
-        if answered is not None and not answered.done():
-            answered.set_result(reply)
+        hear = self._waiting.pop(reply.id, None) if isinstance(reply.id, int) else None
+        if hear is not None:
+            self._limits.observe(reply.rate_limits)
+            hear(reply)
 
     def _hear_event(self, frame: bytes, at_ns: Ns) -> None:
         if len(frame) < SHUTDOWN_BYTES_MAX and SHUTDOWN in frame:

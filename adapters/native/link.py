@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeAlias
@@ -19,6 +20,9 @@ _TEXT, _CONTINUATION = WSMsgType.TEXT, WSMsgType.CONTINUATION
 _PONG, _CLOSE = WSMsgType.PONG, WSMsgType.CLOSE
 _MUTE = logging.Logger("mute", logging.CRITICAL + 1)
 """picows prints urls and frames; ours are told as facts, and without secrets."""
+
+_CORK: int | None = getattr(socket, "TCP_CORK", None)
+"""Linux only; elsewhere each frame is a write of its own."""
 
 Tap: TypeAlias = Callable[[bytes, Ns], None]
 
@@ -41,6 +45,7 @@ class Link(WSListener):
         self._url = url
         self._now_ns = clock.now_ns
         self._transport: WSTransport | None = None
+        self._socket: socket.socket | None = None
         self._parts = bytearray()
 
     async def open(self) -> None:
@@ -59,6 +64,8 @@ class Link(WSListener):
             self.pulse.fail(f"could not connect: {type(error).__name__}")
         if self.pulse.lost.is_set():
             raise LinkLost(self.pulse.reason)
+        assert self._transport is not None
+        self._socket = self._transport.underlying_transport.get_extra_info("socket")
         self.pulse.heard_ns = self._now_ns()
 
     @property
@@ -70,6 +77,13 @@ class Link(WSListener):
         """Only while `is_open`. The kernel has the bytes when this returns, if it takes them."""
         assert self._transport is not None
         self._transport.send(_TEXT, payload)
+
+    def cork(self) -> None:
+        """What is sent from here on waits for `uncork`, and leaves as one segment where it fits."""
+        self._set_cork(1)
+
+    def uncork(self) -> None:
+        self._set_cork(0)
 
     async def watch(self) -> None:
         try:
@@ -103,6 +117,10 @@ class Link(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self.pulse.fail("connection lost")
+
+    def _set_cork(self, value: int) -> None:
+        if self._socket is not None and _CORK is not None and self.is_open:
+            self._socket.setsockopt(socket.IPPROTO_TCP, _CORK, value)
 
     async def _ping(self) -> None:
         assert self._transport is not None

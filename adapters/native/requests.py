@@ -1,42 +1,55 @@
 """Commands to requests of Binance's, answers to facts. Nothing of a venue's is raised from here."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from adapters.common.client_ids import ClientIds
 from adapters.common.failed import amend_failed, cancel_failed, order_failed, query_failed
 from adapters.common.refusals import NO_SUCH_ORDER, unreadable
 from adapters.native import rows
-from adapters.native.calls import CANCEL, CANCEL_ALL, ORDER, PLACE, REPLACE
+from adapters.native.api_socket import ApiSocket, Reply
+from adapters.native.calls import CANCEL, CANCEL_ALL, ORDER, PLACE, REPLACE, Call
+from adapters.native.order_frames import OrderFrames, fixed_terms
 from adapters.native.session import Params, Session
 from engine.values.commands import Amend, Cancel, CancelAll, Place, QueryOrder
 from engine.values.errors import Failure, VenueError
 from engine.values.events import AllCanceled, Event, OrderAbsent, OrderReport, OrderState
-from engine.values.units import Side
-
-_SIDES = {Side.BUY: "BUY", Side.SELL: "SELL"}
+from engine.values.units import NS_PER_MS
 
 
 class NativeRequests:
     def __init__(self, session: Session, client_ids: ClientIds) -> None:
         self._session = session
         self._client_ids = client_ids
+        self._frames = OrderFrames(session.instruments, session.options.recv_window_ms)
 
     async def place(self, command: Place) -> list[Event]:
-        try:
-            body = await self._session.ask(PLACE, self._ticket(command))
-            return [self._told(command.market, body, command.client_id)]
-        except VenueError as error:
-            return [order_failed(command, error, self._session.clock.now_ns())]
+        return await self._ask(command)
 
     async def cancel(self, command: Cancel) -> list[Event]:
-        item = self._session.instruments[command.market]
-        asked: Params = {"symbol": item.venue_symbol, "origClientOrderId": command.client_id}
+        return await self._ask(command)
+
+    def begin(self, command: Place | Cancel, done: Callable[[list[Event]], None]) -> bool:
+        """True: the bytes are out, and `done` is called once, with the facts.
+
+        False: no connection stands ready for them, and nothing was done.
+        """
+        session = self._session
+        socket = session.ready_socket()
+        if socket is None:
+            return False
+
+        def hear(reply: Reply | VenueError) -> None:
+            done(self._heard(command, reply))
+
         try:
-            body = await self._session.ask(CANCEL, asked)
-            return [self._told(command.market, body, command.client_id)]
+            session.limits.take(PLACE.cost if isinstance(command, Place) else CANCEL.cost)
+            number = socket.next_id()
+            socket.request(number, self._frame(socket, command, number), hear)
         except VenueError as error:
-            now_ns = self._session.clock.now_ns()
-            return [cancel_failed(command.market, command.client_id, error, now_ns)]
+            hear(error)
+        return True
 
     async def cancel_all(self, command: CancelAll) -> list[Event]:
         session, market = self._session, command.market
@@ -84,21 +97,52 @@ class NativeRequests:
         except VenueError as error:
             return amend_failed(command, error, self._session.clock.now_ns())
 
+    async def _ask(self, command: Place | Cancel) -> list[Event]:
+        try:
+            body = await self._session.ask(*self._asked(command))
+            return [self._told(command.market, body, command.client_id)]
+        except VenueError as error:
+            return [self._failed(command, error)]
+
+    def _asked(self, command: Place | Cancel) -> tuple[Call, Params]:
+        if isinstance(command, Place):
+            return PLACE, self._ticket(command)
+        symbol = self._session.instruments[command.market].venue_symbol
+        return CANCEL, {"symbol": symbol, "origClientOrderId": command.client_id}
+
+    def _frame(self, socket: ApiSocket, command: Place | Cancel, number: int) -> bytes:
+        session = self._session
+        if not socket.is_logged_on:
+            call, asked = self._asked(command)
+            return session.request(number, call.method, session.proved(socket, call, asked))
+        at_ms = session.venue_ns() // NS_PER_MS
+        if isinstance(command, Place):
+            return self._frames.place(command, number, at_ms)
+        return self._frames.cancel(command, number, at_ms)
+
+    def _heard(self, command: Place | Cancel, reply: Reply | VenueError) -> list[Event]:
+        try:
+            if isinstance(reply, VenueError):
+                raise reply
+            return [self._told(command.market, self._session.result(reply), command.client_id)]
+        except VenueError as error:
+            return [self._failed(command, error)]
+
+    def _failed(self, command: Place | Cancel, error: VenueError) -> Event:
+        now_ns = self._session.clock.now_ns()
+        if isinstance(command, Place):
+            return order_failed(command, error, now_ns)
+        return cancel_failed(command.market, command.client_id, error, now_ns)
+
     def _ticket(self, command: Place) -> Params:
         """Prices and sizes as their exact decimal text."""
         item = self._session.instruments[command.market]
-        ticket: Params = {
-            "symbol": item.venue_symbol,
-            "side": _SIDES[command.side],
-            "type": "LIMIT_MAKER" if command.post_only else "LIMIT",
+        return {
+            **fixed_terms(command, item),
             "price": item.price_text(command.tick),
             "quantity": item.size_text(command.lots),
             "newClientOrderId": command.client_id,
-            "newOrderRespType": "RESULT",
         }
-        if not command.post_only:
-            ticket["timeInForce"] = "IOC" if command.is_ioc else "GTC"
-        return ticket
 
     def _told(self, market: str, body: bytes, client_id: str) -> OrderReport:
         return self._report(market, rows.read(body, rows.OrderRow), client_id)

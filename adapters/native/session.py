@@ -9,7 +9,7 @@ from adapters.common.budget import Cost
 from adapters.common.keys import Keys
 from adapters.common.limits import Limits
 from adapters.common.refusals import Answer, binance_failure, refusal
-from adapters.native.api_socket import ApiSocket, answer_of
+from adapters.native.api_socket import ApiSocket, Reply, answer_of
 from adapters.native.calls import TIME, Call, Way
 from adapters.native.http import Http, HttpAnswer
 from adapters.native.options import NativeOptions
@@ -53,7 +53,7 @@ class Session:
 
     async def ask(self, call: Call, params: Params, cost: Cost | None = None) -> bytes:
         """The JSON of the result. Raises VenueError and nothing else of a venue's."""
-        socket = self.socket if self.socket is not None and self.socket.is_healthy else None
+        socket = self.ready_socket()
         cost = cost or call.cost
         if call.way is not Way.HTTP_FIRST and socket is not None:
             return await self.ask_socket(socket, call, params, cost)
@@ -68,22 +68,35 @@ class Session:
             return await self.ask_socket(socket, call, params, cost)
         return self._body(answer)
 
+    def ready_socket(self) -> ApiSocket | None:
+        """The connection that stands ready for orders now."""
+        socket = self.socket
+        return socket if socket is not None and socket.is_healthy else None
+
     async def ask_socket(self, socket: ApiSocket, call: Call, params: Params, cost: Cost) -> bytes:
         self.limits.take(cost)
-        if call.is_signed:
-            params = self._stamped(params)
-            if not socket.is_logged_on:
-                params = self._signed(params)
-        return await self.ask_bare(socket, call.method, params)
+        return await self.ask_bare(socket, call.method, self.proved(socket, call, params))
 
     async def ask_bare(self, socket: ApiSocket, method: str, params: Params) -> bytes:
         """Exactly these parameters; raises VenueError."""
         number = socket.next_id()
-        request = {"id": number, "method": method, "params": params}
-        reply = await socket.exchange(number, self._encoder.encode(request))
+        return self.result(await socket.exchange(number, self.request(number, method, params)))
+
+    def result(self, reply: Reply) -> bytes:
+        """The JSON of what was asked for. Raises VenueError for a refusal."""
         if reply.status == OK:
             return bytes(reply.result)
         raise self._refused(answer_of(reply))
+
+    def request(self, number: int, method: str, params: Params) -> bytes:
+        return self._encoder.encode({"id": number, "method": method, "params": params})
+
+    def proved(self, socket: ApiSocket, call: Call, params: Params) -> Params:
+        """With moment and signature, where the call and the connection need them."""
+        if not call.is_signed:
+            return params
+        stamped = self._stamped(params)
+        return stamped if socket.is_logged_on else self._signed(stamped)
 
     def log_on(self) -> Params:
         """Parameters of `session.logon`, and of a subscription that is signed by itself."""

@@ -1,21 +1,60 @@
 """The one inbox: facts wait here in order; market facts may be merged under load, ours never.
 
-A merged book fact moves forward to its predecessor's place, but never past a fact about its own
-market that is not about the public book, nor past one about a wire, a clock or all markets.
+What the venue says of our orders goes before what waits of the public market: the two come over
+wires of their own and never had an order between them. Under load a book fact is folded into the
+one of its market that waits, unless a fact stands between them that is about that book, a wire, a
+clock or all markets.
 """
 
-import asyncio
 from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
-from engine.values.events import BookDelta, Event, TopOfBook, Trade
+from engine.values.events import (
+    AllCanceled,
+    Balances,
+    BookDelta,
+    CancelFailed,
+    Event,
+    Fill,
+    OrderAbsent,
+    OrderFailed,
+    OrderReport,
+    OrderSent,
+    QueryFailed,
+    TopOfBook,
+    Trade,
+    VenueState,
+)
 
-MERGE_ABOVE = 64
-"""Facts waiting before market facts of one market are merged."""
+MERGE_ABOVE = 2
+"""Public facts waiting before those of one market are merged: a decision never waits for more than
+the one that is under way and these."""
 MERGED_LEVELS_MAX = 4_096
 WAITING_MAX = 100_000
 """More than this waiting means that the engine is not consuming: an alarm, not a queue."""
+
+
+OURS = frozenset(
+    (
+        OrderSent,
+        OrderReport,
+        OrderFailed,
+        CancelFailed,
+        OrderAbsent,
+        QueryFailed,
+        Fill,
+        AllCanceled,
+        Balances,
+        VenueState,
+    )
+)
+"""Never behind the market, never merged, never dropped (law 10)."""
+
+
+def nobody() -> None:
+    """Whoever takes is not there yet: what is put waits."""
 
 
 class InboxFull(Exception):
@@ -32,44 +71,36 @@ class _Waiting:
 
 
 class Inbox:
-    """Unblocking for producers, awaited by the single consumer."""
+    """Unblocking for producers. `on_put` is called after each fact that was put."""
 
     def __init__(self) -> None:
+        self._ours: deque[Event] = deque()
         self._facts: deque[Event | _Waiting] = deque()
         self._open: dict[tuple[type, str], _Waiting] = {}
-        self._waiter: asyncio.Future[None] | None = None
+        self.on_put: Callable[[], None] = nobody
         self.accepted = 0
         self.merged = 0
         self.deepest = 0
 
     def __len__(self) -> int:
-        return len(self._facts)
+        return len(self._ours) + len(self._facts)
 
     def put(self, event: Event) -> None:
-        self.accepted += 1
-        fact: Event | _Waiting = event
-        if len(self._facts) >= MERGE_ABOVE and isinstance(event, BookDelta | TopOfBook):
-            if self._merge(event):
-                return
-            fact = self._open[type(event), event.market] = _Waiting(event)
-        elif self._open and not isinstance(event, Trade):
-            self._close(event)
-        if len(self._facts) >= WAITING_MAX:
+        depth = len(self._ours) + len(self._facts)
+        if depth >= WAITING_MAX:
             raise InboxFull(f"{WAITING_MAX} facts are waiting")
-        self._facts.append(fact)
-        self.deepest = max(self.deepest, len(self._facts))
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def wait(self) -> None:
-        """Return as soon as there is something to take. One caller only."""
-        if self._facts:
+        self.accepted += 1
+        if type(event) in OURS:
+            self._ours.append(event)
+        elif not self._queue(event):
             return
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
-        self._waiter = None
+        if depth >= self.deepest:
+            self.deepest = depth + 1
+        self.on_put()
 
     def take(self) -> Event:
+        if self._ours:
+            return self._ours.popleft()
         fact = self._facts.popleft()
         if not isinstance(fact, _Waiting):
             return fact
@@ -77,6 +108,18 @@ class Inbox:
         if self._open.get(key) is fact:
             del self._open[key]
         return fact.fact
+
+    def _queue(self, event: Event) -> bool:
+        """Put a fact behind the others; False where it was folded into one of them."""
+        fact: Event | _Waiting = event
+        if len(self._facts) >= MERGE_ABOVE and isinstance(event, BookDelta | TopOfBook):
+            if self._merge(event):
+                return False
+            fact = self._open[type(event), event.market] = _Waiting(event)
+        elif self._open and not isinstance(event, Trade):
+            self._close(event)
+        self._facts.append(fact)
+        return True
 
     def _merge(self, event: BookDelta | TopOfBook) -> bool:
         """Fold a book fact into the waiting one of its kind and market, wherever that waits."""

@@ -2,6 +2,7 @@
 
 It decides nothing. Facts go into `Engine.process`, records into the journal, commands to the
 senders; when any task dies, everything is cancelled at the venues before the process leaves.
+A fact that finds the engine idle is worked on in the very turn of the loop that brought it.
 """
 
 import asyncio
@@ -18,19 +19,19 @@ from engine.runtime.beat import Heart
 from engine.runtime.clock import MonotonicClock
 from engine.runtime.colocated import Spin, settle_in
 from engine.runtime.config import RuntimeParams
+from engine.runtime.consumer import Consumer
 from engine.runtime.hang import HangGuard
 from engine.runtime.inbox import Inbox
 from engine.runtime.journal import JournalFailed, JournalFull, SqliteJournal
 from engine.runtime.rehearsal import Rehearsal
 from engine.runtime.sender import Sender
-from engine.values.commands import CancelAll, Command
+from engine.values.commands import Cancel, CancelAll, Command
 from engine.values.events import ClockStep, Event, JournalLag, LoopLag, Overrun, Stop, Timer
 from engine.values.ports import Feed, Gateway
-from engine.values.records import Alert, SessionEnded
+from engine.values.records import Alert, Decision, Record, SessionEnded
+from engine.values.step import Step
 from engine.values.units import NS_PER_MS, NS_PER_S, Ns
 
-BATCH_MAX = 64
-"""Facts consumed before the loop may serve its sockets again."""
 LAST_CANCEL_S = 3.0
 HANG_S = 1.0
 WARM_UP_S = 2.0
@@ -38,6 +39,8 @@ STEP_NS_MIN = 10 * NS_PER_MS
 """Smaller moves of the wall clock are drift and slewing."""
 LAG_NS_TOLD = 20 * NS_PER_MS
 """The engine hears of a loop or a queue that is later than this, and judges it."""
+AFTER_BYTES = frozenset((Decision, Cancel))
+"""Records that no byte waits for: why we quote, and cancels, which are safe to repeat."""
 
 
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,18 +157,16 @@ class Live:
                     group.create_task(venue.gateway.run(self.inbox), name=f"account {venue.name}"),
                     group.create_task(sender.run(), name=f"sender {venue.name}"),
                 ]
-            await self._consume()
+            await Consumer(self.inbox, self._process, self._is_done, self._idle).run()
             for task in tasks:
                 task.cancel()
 
-    async def _consume(self) -> None:
-        while not self.engine.is_finished and not self._is_out_of_time():
-            await self.inbox.wait()
-            for _ in range(min(len(self.inbox), BATCH_MAX)):
-                self._process(self.inbox.take())
-            if not self.inbox and not self._params.host.busy_poll:
-                self.spin.idle(time.monotonic_ns())
-            await asyncio.sleep(0)
+    def _is_done(self) -> bool:
+        return self.engine.is_finished or self._is_out_of_time()
+
+    def _idle(self) -> None:
+        if not self._params.host.busy_poll:
+            self.spin.idle(time.monotonic_ns())
 
     async def _warm_up(self) -> None:
         """Once the engine has found its feet: freeze what lives, give the idle loop its stage."""
@@ -187,10 +188,10 @@ class Live:
         began_ns = self._busy_since_ns = time.perf_counter_ns()
         step = self.engine.process(event)
         self._busy_since_ns = 0
-        if step.records:
-            self._journal.append(step.records)
         if step.commands:
-            self._send(step.commands)
+            self._keep_and_send(step)
+        elif step.records:
+            self._journal.append(step.records)
         for alert in step.alerts:
             self._tell(alert)
         if self.heart is not None and isinstance(event, Timer):
@@ -203,6 +204,16 @@ class Live:
         if spent_ns > self._params.quote_budget_ms * NS_PER_MS and step.decided:
             now_ns = self.clock.now_ns()
             self.inbox.put(Overrun(market=step.decided, at_ns=now_ns, spent_ns=spent_ns))
+
+    def _keep_and_send(self, step: Step) -> None:
+        """Intents, then bytes (law 5), then what only explains them."""
+        before: list[Record] = []
+        after: list[Record] = []
+        for record in step.records:
+            (after if type(record) in AFTER_BYTES else before).append(record)
+        self._journal.append(before)
+        self._send(step.commands)
+        self._journal.append(after)
 
     def _heed_queue(self, timer: Timer) -> None:
         """A timer that waited shows how late we are: nothing is quoted on a past (law 6)."""

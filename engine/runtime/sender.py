@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Iterable
-from typing import Any
+from collections.abc import Awaitable, Iterable
+from itertools import islice
 
+from engine.runtime.inbox import InboxFull
 from engine.values.commands import Cancel, CancelAll, Command, Place
 from engine.values.errors import WITHDRAWN, Failure
 from engine.values.events import Event, OrderFailed, OrderSent
-from engine.values.ports import Clock, Gateway, Inbox, Journal
+from engine.values.ports import Clock, Gateway, Inbox, Journal, Together
 
 IN_FLIGHT_MAX = 32
 """Requests without an answer; beyond this, places wait and cancels still go."""
@@ -28,12 +29,14 @@ class Sender:
         self._journal = journal
         self._inbox = inbox
         self._clock = clock
+        self._together = gateway if isinstance(gateway, Together) else None
         self._urgent: deque[Command] = deque()
         self._places: dict[str, Place] = {}
         self._durable: dict[str, Place] = {}
-        self._in_flight: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Future[list[Event]]] = set()
         self._group: asyncio.TaskGroup | None = None
-        self._must_commit = asyncio.Event()
+        self._must_wake = asyncio.Event()
+        self._fault: BaseException | None = None
 
     @property
     def is_idle(self) -> bool:
@@ -56,10 +59,11 @@ class Sender:
             self._group = group
             try:
                 self._let_go()
-                while True:
-                    await self._must_commit.wait()
-                    self._must_commit.clear()
+                while self._fault is None:
                     await self._commit()
+                    await self._must_wake.wait()
+                    self._must_wake.clear()
+                raise self._fault
             finally:
                 self._group = None  # answers are still heard, and let nothing more go
 
@@ -79,38 +83,62 @@ class Sender:
         """Hand over what may leave now: cancels at once, durable places while the wire has room."""
         if self._group is None:
             return
-        while self._urgent:
-            self._start(self._group, self._urgent.popleft())
         if self._places and self._journal.is_durable():
             self._durable.update(self._places)
             self._places.clear()
-        while self._durable and len(self._in_flight) < IN_FLIGHT_MAX:
-            place = self._durable.pop(next(iter(self._durable)))
-            self._announce(place)
-            self._start(self._group, place)
+        room = IN_FLIGHT_MAX - len(self._in_flight) - len(self._urgent)
+        places = list(islice(self._durable.values(), max(0, room)))
+        if self._urgent or places:
+            self._leave(self._group, places)
         if self._places:
-            self._must_commit.set()
+            self._must_wake.set()
 
-    def _announce(self, place: Place) -> None:
-        self._inbox.put(
-            OrderSent(market=place.market, client_id=place.client_id, at_ns=self._clock.now_ns())
-        )
+    def _leave(self, group: asyncio.TaskGroup, places: list[Place]) -> None:
+        """In one write where the gateway can."""
+        together = self._together if len(self._urgent) + len(places) > 1 else None
+        if together is not None:
+            together.hold()
+        while self._urgent:
+            self._start(group, self._urgent.popleft())
+        for place in places:
+            del self._durable[place.client_id]
+            self._start(group, place)
+        if together is not None:
+            together.release()
+        if places:
+            self._announce(places)
+
+    def _announce(self, sent: list[Place]) -> None:
+        """After the bytes of all: the answers come in a later turn at the earliest."""
+        now_ns = self._clock.now_ns()
+        for place in sent:
+            fact = OrderSent(market=place.market, client_id=place.client_id, at_ns=now_ns)
+            self._inbox.put(fact)
 
     def _start(self, group: asyncio.TaskGroup, command: Command) -> None:
         """A gateway that writes at the call has the bytes out when this returns."""
         answer = self._gateway.execute(command)
-        task = group.create_task(self._hear(answer), name=f"send {type(command).__name__}")
-        self._in_flight.add(task)
-        task.add_done_callback(self._answered)
+        if not isinstance(answer, asyncio.Future):
+            answer = group.create_task(_whole(answer), name=f"send {type(command).__name__}")
+        self._in_flight.add(answer)
+        answer.add_done_callback(self._answered)
 
-    async def _hear(self, answer: Coroutine[Any, Any, list[Event]]) -> None:
-        for fact in await answer:
-            self._inbox.put(fact)
-
-    def _answered(self, task: asyncio.Task[None]) -> None:
-        self._in_flight.discard(task)
-        if not task.cancelled() and task.exception() is None:
-            self._let_go()
+    def _answered(self, answer: asyncio.Future[list[Event]]) -> None:
+        self._in_flight.discard(answer)
+        if answer.cancelled():
+            return
+        self._fault = self._fault or answer.exception()
+        if self._fault is not None:
+            self._must_wake.set()  # `run` raises it: a gateway tells its troubles as facts
+            return
+        try:
+            for fact in answer.result():
+                self._inbox.put(fact)
+        except InboxFull as full:
+            self._fault = full
+            self._must_wake.set()
+            return
+        self._let_go()
 
     def _withdraw(self, command: Command) -> bool:
         """Drop waiting places that `command` cancels; True where nothing is left for the venue."""
@@ -132,6 +160,10 @@ class Sender:
             code=WITHDRAWN,
             text="cancelled before its first byte left",
         )
+
+
+async def _whole(answer: Awaitable[list[Event]]) -> list[Event]:
+    return await answer
 
 
 def _cancelled(waiting: dict[str, Place], command: Command) -> list[Place]:

@@ -1,7 +1,7 @@
 """What the core expects of the edges. Adapters and the runtime fulfil these; nothing here acts."""
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Awaitable, Iterable
+from typing import Protocol, runtime_checkable
 
 from engine.values.commands import Command
 from engine.values.events import Event
@@ -41,15 +41,26 @@ class Gateway(Protocol):
         """Stream private facts (reports, fills, balances) and clock offsets until cancelled."""
         ...
 
-    async def execute(self, command: Command) -> list[Event]:
+    def execute(self, command: Command) -> Awaitable[list[Event]]:
         """Do it and answer with facts. Failures are facts too: it raises nothing of a venue's.
 
         It is called in the very turn of the loop that decided. One that can write at once may do so
-        at the call, and return the coroutine that waits for the answer.
+        at the call, and return a future or the coroutine that waits for the answer.
         """
         ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A gateway that can let the bytes of several commands leave in one write."""
+
+    def hold(self) -> None:
+        """What is executed from here on waits for `release`, which follows in the same turn."""
+        ...
+
+    def release(self) -> None: ...
 
 
 class Journal(Protocol):
