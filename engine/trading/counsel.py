@@ -1,0 +1,243 @@
+"""One market's ratings, context and playbook, joined: facts come in, a ruling is asked for.
+
+A rating that somebody set rules while it is fresh; otherwise the engine's own, made from closed
+bars, does. Where neither is fresh the last one stands as stale, which no row takes for good news.
+"""
+
+import math
+from collections import deque
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+from engine.signals.context import ContextMeter
+from engine.signals.ratings import SOURCE, Ratings, RatingsParams
+from engine.trading.hedge_choice import Ratio
+from engine.trading.hedger import HedgeSight
+from engine.trading.playbook import Playbook
+from engine.trading.playbook_file import load_playbook
+from engine.trading.policy import Perceived, Policy, Ruling
+from engine.trading.policy_explain import explain
+from engine.trading.strategy import View
+from engine.treasury.bands import Bands
+from engine.values.errors import UserError
+from engine.values.events import BarFact, BarsClosed, PlaybookSet, RatingLabel, RatingSet, Trade
+from engine.values.facts import Bar
+from engine.values.instrument import Instrument
+from engine.values.records import Record, Ruled
+from engine.values.units import NS_PER_MS, NS_PER_S, Ns
+
+SAMPLE_NS = 200 * NS_PER_MS
+BARS_KEPT = 1_000
+TREND_BARS = 20
+"""The window of the trend that a hedge's third stage waits for, in bars of the policy's span."""
+
+
+class CounselSetup(msgspec.Struct, frozen=True, kw_only=True):
+    """`technical` None: only ratings that somebody sets. `broad` "" : nothing is known of BTC."""
+
+    instrument: Instrument
+    bands: Bands
+    technical: RatingsParams | None
+    broad: str
+    playbook: Playbook
+
+
+class Counsel:
+    """Fulfils `advice.Advice`."""
+
+    def __init__(self, setup: CounselSetup) -> None:
+        self.market = setup.instrument.market
+        self.broad = setup.broad
+        self.playbook = setup.playbook
+        self.ratings = Ratings(self.market, setup.technical) if setup.technical else None
+        self._setup = setup
+        self._context = ContextMeter(setup.playbook.numbers.outlook)
+        self._policy = self._policy_of(setup.playbook)
+        self._set: RatingSet | None = None
+        self._own: dict[Ns, RatingSet] = {}
+        self._news: list[Record] = []
+        self._kept: dict[tuple[str, Ns], deque[Bar]] = {}
+        self._sampled_ns: Ns = 0
+
+    def __repr__(self) -> str:
+        return f"<counsel {self.market} {self._policy!r}>"
+
+    def spans_ns(self, market: str) -> tuple[Ns, ...]:
+        outlook = self.playbook.numbers.outlook
+        spans = {frame.span_ns for frame in outlook.beta} if self.broad else set()
+        if market == self.broad:
+            spans.add(outlook.regime.span_ns)
+        if market == self.market and self.ratings is not None:
+            spans.update(self.ratings.params.spans_ns)
+        return tuple(sorted(spans)) if market in (self.market, self.broad) else ()
+
+    # --- facts in -------------------------------------------------------------------------------
+
+    def on_bars(self, fact: BarFact) -> None:
+        if isinstance(fact, BarsClosed):
+            kept = self._kept.setdefault((fact.market, fact.span_ns), deque(maxlen=BARS_KEPT))
+            kept.extend(fact.bars)
+            self._show(fact.market, fact.span_ns, fact.bars, fact.at_ns)
+        if fact.market != self.market or self.ratings is None:
+            return
+        if isinstance(fact, BarsClosed):
+            self.ratings.on_closed(fact)
+        else:
+            self.ratings.on_forming(fact)
+
+    def on_trade(self, fact: Trade) -> None:
+        self._context.on_trade(fact.lots, fact.at_ns)
+
+    def on_rating(self, word: RatingSet) -> None:
+        self._set = word
+
+    def load(self, word: PlaybookSet) -> str:
+        """The memory of signals, sizes and events goes on; only what is judged by changes."""
+        try:
+            playbook = load_playbook(word.text, word.name)
+        except UserError as error:
+            return str(error)
+        before, self.playbook = self.playbook, playbook
+        if playbook.numbers.outlook != before.numbers.outlook:
+            self._context = ContextMeter(playbook.numbers.outlook)
+            for (market, span_ns), bars in self._kept.items():
+                self._show(market, span_ns, list(bars), word.at_ns)
+        policy = self._policy_of(playbook)
+        policy.take_over(self._policy)
+        self._policy = policy
+        return ""
+
+    def observe(self, view: View) -> None:
+        """Sampled: five times a second are enough for averages over minutes."""
+        if view.now_ns - self._sampled_ns < SAMPLE_NS:
+            return
+        self._sampled_ns = view.now_ns
+        mid = view.mid
+        spread_bps = (view.ask_tick - view.bid_tick) / mid * 10_000 if mid else None
+        self._context.on_market(view.now_ns, view.depth_lots, spread_bps, view.volatility, mid)
+        if self.ratings is not None:
+            if self.ratings.is_behind:
+                self.ratings.advance()
+            self._heed_own(view.now_ns)
+
+    # --- answers out ----------------------------------------------------------------------------
+
+    def rating(self, now_ns: Ns) -> RatingSet | None:
+        told, own = self._set, self._policy_rating()
+        if told is not None and now_ns < told.expires_ns:
+            return told
+        return own or told
+
+    def rule(self, view: View) -> Ruling:
+        now_ns = view.now_ns
+        return self._policy.ask(
+            Perceived(
+                now_ns=now_ns,
+                rating=self.rating(now_ns),
+                agreeing=self._agreeing(now_ns) if self._own else (),
+                outlook=self._context.outlook(now_ns),
+                position_lots=view.position_lots,
+                zone=view.zone,
+            )
+        )
+
+    def records(self, now_ns: Ns) -> list[Record]:
+        ruled = self._policy.record_if_changed()
+        if ruled is None and not self._news:
+            return []
+        news, self._news = self._news, []
+        return news if ruled is None else [*news, ruled]
+
+    def remember(self, record: Record) -> None:
+        """Ratings of the engine's own come again with the bars; their memory is in the policy."""
+        match record:
+            case RatingSet() if record.market in ("", self.market):
+                if record.source != SOURCE:
+                    self._set = record
+                elif self.ratings is not None and record.span_ns:
+                    self._own[record.span_ns] = record
+                if record is self.rating(record.at_ns):
+                    self._policy.remember(msgspec.structs.replace(record, market=self.market))
+            case Ruled() if record.market == self.market:
+                self._policy.remember(record)
+            case PlaybookSet() if record.market in ("", self.market):
+                self.load(record)
+            case _:
+                pass
+
+    def sight(self, now_ns: Ns, markets: tuple[str, ...]) -> HedgeSight:
+        """Of ratios only those against the broad market are known; no carry is told by a venue."""
+        ruling = self._policy.ruling
+        assert ruling is not None, "a hedge is decided after the market it covers"
+        outlook = self._context.outlook(now_ns)
+        found = self._context.hedge_ratio(now_ns) if self.broad in markets else None
+        ratios = {}
+        if found is not None:
+            ratios[self.broad] = Ratio(
+                ratio=found.ratio, error=found.error, residual=found.residual_share**2
+            )
+        turnover = outlook.turnover_ratio
+        return HedgeSight(
+            stance=ruling.hedge,
+            signal=ruling.answers.signal,
+            signal_held_ns=round(ruling.held_s(now_ns) * NS_PER_S),
+            trend_sigmas=self._trend_sigmas(),
+            turnover_ratio=None if turnover is None else turnover.value,
+            ratios=ratios,
+            carries={},
+        )
+
+    def told(self, now_ns: Ns) -> dict[str, Any]:
+        picture = self._policy.picture(now_ns)
+        words: dict[str, Any] = {"playbook": self.playbook.name, "digest": self.playbook.digest}
+        return words if picture is None else words | explain(picture)
+
+    # --- how ------------------------------------------------------------------------------------
+
+    def _policy_of(self, playbook: Playbook) -> Policy:
+        setup = self._setup
+        name = f"{playbook.name} {playbook.digest[:12]}"
+        return Policy(playbook, playbook.numbers.rules, setup.instrument, setup.bands, name)
+
+    def _show(self, market: str, span_ns: Ns, bars: list[Bar], at_ns: Ns) -> None:
+        if market == self.market:
+            self._context.on_token_bars(span_ns, bars, at_ns)
+        if market == self.broad:
+            self._context.on_btc_bars(span_ns, bars, at_ns)
+
+    def _heed_own(self, now_ns: Ns) -> None:
+        """A rating of ours that says something else is a fact of its own, and is journaled."""
+        assert self.ratings is not None
+        for fact in self.ratings.news(now_ns):
+            before = self._own.get(fact.span_ns)
+            self._own[fact.span_ns] = fact
+            if before is None or before.label is not fact.label:
+                self._news.append(fact)
+
+    def _policy_rating(self) -> RatingSet | None:
+        return self._own.get(self.ratings.params.policy_span_ns) if self.ratings else None
+
+    def _agreeing(self, now_ns: Ns) -> tuple[RatingLabel, ...]:
+        """Labels that are fresh in other time frames than the one that rules."""
+        ruling = self.rating(now_ns)
+        return tuple(
+            fact.label
+            for fact in self._own.values()
+            if fact is not ruling and now_ns < fact.expires_ns
+        )
+
+    def _trend_sigmas(self) -> float | None:
+        """The last closes' move in standard deviations of what such a window usually moves."""
+        if self.ratings is None:
+            return None
+        bars = self.ratings.series(self.ratings.params.policy_span_ns).tail()
+        closes = [bar.close for bar in bars]
+        if len(closes) < 3 * TREND_BARS:
+            return None
+        moves = [math.log(b / a) for a, b in pairwise(closes)]
+        scatter = math.sqrt(sum(move * move for move in moves) / len(moves))
+        if not scatter:
+            return None
+        return math.log(closes[-1] / closes[-1 - TREND_BARS]) / (scatter * math.sqrt(TREND_BARS))
