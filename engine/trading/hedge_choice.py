@@ -17,15 +17,16 @@ BPS = 10_000
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     """What covers one unit of the token's value, in value of the other asset.
 
-    `error` is its standard error, `residual` the share of the token's variance that it leaves.
+    `error` is its standard error, `residual_share` the part of the token's volatility
+    that it leaves.
     """
 
     ratio: float
     error: float
-    residual: float
+    residual_share: float
 
 
-SAME_ASSET = Ratio(ratio=1.0, error=0.0, residual=0.0)
+SAME_ASSET = Ratio(ratio=1.0, error=0.0, residual_share=0.0)
 
 
 class Carry(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +103,7 @@ def assess(offer: Offer, params: HedgeParams) -> Candidate:
         days = params.carry_horizon_s / DAY_S
         parts["funding"] = offer.carry.funding_bps_day * days * ratio.ratio
     if offer.side is SELL:
-        parts["residual risk"] = ratio.residual * params.residual_bps
+        parts["residual risk"] = ratio.residual_share * params.residual_bps
     return _in(offer, parts)
 
 
@@ -124,12 +125,15 @@ def _ratio_problem(ratio: Ratio | None, params: HedgeParams) -> str:
     """Why a hedge ratio is nothing to trade on, "" if it is."""
     if ratio is None:
         return "hedge ratio not known"
-    if not all(map(math.isfinite, (ratio.ratio, ratio.error, ratio.residual))) or ratio.ratio <= 0:
+    if (
+        not all(map(math.isfinite, (ratio.ratio, ratio.error, ratio.residual_share)))
+        or ratio.ratio <= 0
+    ):
         return f"hedge ratio {ratio.ratio:.3g} is no ratio to sell by"
     if ratio.ratio < params.ratio_confidence_min * ratio.error:
         return f"hedge ratio {ratio.ratio:.3g} +- {ratio.error:.3g} is too uncertain"
-    if ratio.residual > params.residual_share_max:
-        return f"would leave {ratio.residual:.0%} of the risk"
+    if ratio.residual_share > params.residual_share_max:
+        return f"would leave {ratio.residual_share:.0%} of the risk"
     return ""
 
 

@@ -29,6 +29,8 @@ from engine.values.records import HedgeSent, OrderIntent
 from engine.values.step import Step
 from engine.values.units import NS_PER_S, SELL, Lot, Ns
 
+CUT_MOST = 10
+"""What is left of a day's budget is not spent in orders of less than a tenth of their size."""
 STRATEGY = "hedge"
 """What the OrderIntent of an order for cover names as its strategy."""
 
@@ -162,7 +164,8 @@ class HedgeDesk:
         """Cut it to the budget, show it to the gate, send what passed."""
         leg = draft.sweeps.leg
         lots = min(draft.lots, self._affordable(draft, due.now_ns))
-        if lots < smallest_lots(leg.quoter.setup.instrument, draft.limit):
+        least = smallest_lots(leg.quoter.setup.instrument, draft.limit)
+        if lots < max(least, draft.lots // CUT_MOST):
             spent = f"{money_text(self.spent(due.now_ns))} of {money_text(self.budget)}"
             self.notes.refuse("", f"{BUDGET}: {spent} spent today", due.now_ns, step)
             return False

@@ -129,7 +129,7 @@ def draft_let_go(sweeps: Sweeps, need_lots: Lot, at: Prices, problem: str) -> Dr
         book=book,
         side=BUY,
         lots=lots,
-        ratio=Ratio(ratio=1.0, error=0.0, residual=0.0),
+        ratio=Ratio(ratio=1.0, error=0.0, residual_share=0.0),
         carry=None,
         problem=problem or _size_problem(lots, wanted, smallest_lots(item, limit), own),
     )
