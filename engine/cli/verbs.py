@@ -20,6 +20,7 @@ VERBS = {
     "rate": "rate",
     "bench": "bench",
     "replay": "replay",
+    "backtest": "backtest",
 }
 """Each verb and the file beside this one that holds it, as a function of the same name."""
 GROUPS = {

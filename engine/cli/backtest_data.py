@@ -1,0 +1,177 @@
+"""What a back-test runs on: recorded sessions or wire captures, as public facts."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from adapters.codec.binance import BinanceCodec
+from adapters.codec.continuity import Dialect
+from adapters.loopback.config import btc_usdt
+from adapters.loopback.recorded import Survey, survey, surveyed_spec
+from adapters.transport.capture import read_lines
+from engine.runtime.config import Config
+from engine.runtime.recording import SUFFIX, Session, entries, sessions
+from engine.sim.backtest import merged
+from engine.sim.recorded import PublicHalf, Source
+from engine.sim.replay import Made
+from engine.values.errors import UserError
+from engine.values.events import BookSnapshot, Event, VenueState
+from engine.values.instrument import Instrument
+from engine.values.units import Atoms, Ns
+
+SURVEY_LINES = 20_000
+READ_BYTES = 1 << 20
+
+
+class Data(msgspec.Struct, frozen=True, kw_only=True):
+    """`facts` opens the data from its start. `opening` is what the account held then, if told."""
+
+    instruments: dict[str, Instrument]
+    facts: Callable[[], Source]
+    opening: dict[str, dict[str, Atoms]]
+    kind: str
+    hash: str
+    notes: list[str]
+
+
+def data_of(config: Config, paths: list[Path], epoch: int) -> Data:
+    """Sessions where a path is a directory or a recording, captures otherwise. Raises UserError."""
+    are_sessions = [path.is_dir() or path.suffix == SUFFIX for path in paths]
+    if all(are_sessions):
+        return _of_sessions([_session(path, epoch) for path in paths])
+    if any(are_sessions):
+        raise UserError("--data: either recorded sessions or wire captures, not both")
+    return _of_capture(config, paths)
+
+
+def hash_of(paths: Iterable[Path]) -> str:
+    """SHA-256 over the files' contents, in order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                while chunk := file.read(READ_BYTES):
+                    digest.update(chunk)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    return digest.hexdigest()
+
+
+# --- recorded sessions --------------------------------------------------------------------------
+
+
+def _session(path: Path, epoch: int) -> Session:
+    found = [each for each in sessions(path) if not epoch or each.header.epoch == epoch]
+    if not found:
+        raise UserError(f"{path}: no session {epoch} is here")
+    return found[-1]
+
+
+def _of_sessions(found: list[Session]) -> Data:
+    instruments: dict[str, Instrument] = {}
+    for session in found:
+        for each in session.header.instruments:
+            if each.market in instruments:
+                raise UserError(f"--data: {each.market} is in two of the recordings")
+            instruments[each.market] = each
+    return Data(
+        instruments=instruments,
+        facts=lambda: merged([_public(session) for session in found]),
+        opening=_openings(found),
+        kind="recorded session",
+        hash=hash_of(file for session in found for file in session.files),
+        notes=["our orders of then were taken out of the book; best prices were not compared"],
+    )
+
+
+def _public(session: Session) -> Iterator[Event]:
+    shows = _own_orders_show(session)
+    return PublicHalf(shows).facts(_facts(session))
+
+
+def _own_orders_show(session: Session) -> dict[str, bool]:
+    config = msgspec.json.decode(session.header.config, type=Config)
+    return {each.market: each.own_orders_show for each in config.markets}
+
+
+def _facts(session: Session) -> Iterator[Event]:
+    for entry in entries(session):
+        if not isinstance(entry, Made):
+            yield entry
+
+
+def _openings(found: list[Session]) -> dict[str, dict[str, Atoms]]:
+    """What each venue said first of our money."""
+    opening: dict[str, dict[str, Atoms]] = {}
+    for session in found:
+        wanted = {each.venue for each in session.header.instruments} - opening.keys()
+        for fact in _facts(session):
+            if not wanted:
+                break
+            venue = fact.market.rpartition("@")[2] if isinstance(fact, VenueState) else ""
+            if isinstance(fact, VenueState) and venue in wanted:
+                wanted.remove(venue)
+                opening[venue] = {
+                    each.asset: each.free_atoms + each.locked_atoms for each in fact.balances
+                }
+    return opening
+
+
+# --- wire captures ------------------------------------------------------------------------------
+
+
+def _of_capture(config: Config, paths: list[Path]) -> Data:
+    """Every market of the config whose symbol is in the capture; none is the user's mistake."""
+
+    def lines() -> Iterator[tuple[Ns, bytes]]:
+        return ((at_ns, frame) for _, at_ns, frame in islice(read_lines(paths), SURVEY_LINES))
+
+    found = survey(lines)
+    instruments = {}
+    for market in config.markets:
+        symbol = market.symbol.replace("/", "")
+        if symbol in found.symbols:
+            instruments[market.market] = _instrument(symbol, market.venue, found)
+    if not instruments:
+        seen = ", ".join(found.symbols) or "none"
+        raise UserError(f"--data: no market of the config is in the capture; in it are: {seen}")
+    return Data(
+        instruments=instruments,
+        facts=lambda: _decoded(paths, list(instruments.values())),
+        opening={},
+        kind="wire capture",
+        hash=hash_of(paths),
+        notes=["tick and lot as fine as the capture, filters as of BTC/USDT on Binance spot"],
+    )
+
+
+def _instrument(symbol: str, venue: str, found: Survey) -> Instrument:
+    spec = surveyed_spec(symbol, found, btc_usdt())
+    return msgspec.structs.replace(spec.instrument(), venue=venue)
+
+
+def _decoded(paths: list[Path], instruments: list[Instrument]) -> Iterator[Event]:
+    codecs = {
+        each.venue: BinanceCodec(
+            [item for item in instruments if item.venue == each.venue], Dialect.SPOT
+        )
+        for each in instruments
+    }
+    for _, at_ns, frame in read_lines(paths):
+        for codec in codecs.values():
+            yield from codec.decode(frame, at_ns)
+
+
+def first_mids(source: Source, wanted: set[str]) -> dict[str, int]:
+    """Bid plus ask of each market's first snapshot."""
+    found: dict[str, int] = {}
+    for fact in source:
+        is_new = isinstance(fact, BookSnapshot) and fact.market not in found
+        if is_new and isinstance(fact, BookSnapshot) and fact.bids and fact.asks:
+            found[fact.market] = fact.bids[0][0] + fact.asks[0][0]
+        if wanted <= found.keys():
+            break
+    return found
