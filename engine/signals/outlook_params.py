@@ -9,7 +9,7 @@ import math
 
 import msgspec
 
-from engine.signals.bars import SPANS_NS
+from engine.signals.spans import SPANS
 from engine.values.units import NS_PER_S, Lot, Ns
 
 YEAR_S = 366 * 86_400
@@ -40,7 +40,7 @@ class BetaParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @property
     def span_ns(self) -> Ns:
-        return SPANS_NS[self.span]
+        return SPANS[self.span]
 
 
 class CorrelationParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,7 +114,7 @@ class RegimeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     @property
     def span_ns(self) -> Ns:
-        return SPANS_NS[self.span]
+        return SPANS[self.span]
 
     @property
     def bars_needed(self) -> int:
@@ -221,7 +221,7 @@ class OutlookParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def __post_init__(self) -> None:
         spans = [frame.span for frame in self.beta]
-        if not spans or len(spans) > len(SPANS_NS):
+        if not spans or len(spans) > len(SPANS):
             raise ValueError("beta needs at least one time frame")
         if len(set(spans)) != len(spans):
             raise ValueError("beta has one span twice")
@@ -232,8 +232,8 @@ def ns_of(seconds: float) -> Ns:
 
 
 def _check_span(span: str) -> None:
-    if span not in SPANS_NS:
-        raise ValueError(f"span must be one of {', '.join(SPANS_NS)}")
+    if span not in SPANS:
+        raise ValueError(f"span must be one of {', '.join(SPANS)}")
 
 
 def _check_bars(at_least: int, **counts: int) -> None:

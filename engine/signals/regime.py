@@ -162,7 +162,7 @@ class RegimeOfSeries:
     def __init__(self, params: RegimeParams) -> None:
         self.params = params
         kept = REBUILT_FROM * params.bars_needed + params.break_bars_max
-        self._series = BarSeries(params.span_ns, min(BARS_MOST, kept))
+        self._series = BarSeries(params.span_ns, min(BARS_MOST, kept), params.gap_bars_max)
         self.stream = RegimeStream(params)
 
     def on_btc(self, bars: list[Bar]) -> None:
