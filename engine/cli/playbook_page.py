@@ -32,9 +32,10 @@ th { background: #f2f5f7; font-weight: 600 } td.cell { text-align: center; white
 .small th, .small td { font-size: 11px; padding: .1em .35em }
 .letter { font-weight: 700; text-align: center } .number { text-align: right }
 details { margin: .4em 0; border: 1px solid #dde3e8; padding: .3em .7em }
-summary { cursor: pointer } summary b { display: inline-block; min-width: 20em }
+summary { cursor: pointer } summary b { display: inline-block; min-width: 24em }
 @media print { body { font-size: 10px; margin: 0; max-width: none }
-  details:not([open]) { display: none } td, th { print-color-adjust: exact } }
+  details:not([open]) { display: none } td, th { print-color-adjust: exact }
+  .small th, .small td { font-size: 7px; padding: .1em .2em } }
 """
 
 

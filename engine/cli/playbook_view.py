@@ -74,7 +74,7 @@ def quotes_in_words(posture: Posture) -> str:
     quotes = posture.quotes
     closer = f", {quotes.bid_closer:.0%} closer together" if quotes.bid_closer else ""
     upper = (
-        f", upper asks {quotes.upper_ask_out_ticks:g} more each"
+        f", each further ask {quotes.upper_ask_out_ticks:g} more"
         if quotes.upper_ask_out_ticks
         else ""
     )
