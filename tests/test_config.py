@@ -317,7 +317,10 @@ def test_c01_anything_anywhere_is_read_or_refused_never_a_crash(place: str, valu
         assert len(config_hash(parse_config(text, "c.toml"))) == 64
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.toml")), ids=lambda p: p.name)
+SHIPPED = [p for p in sorted((ROOT / "configs").glob("*.toml")) if "playbook" not in p.name]
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.name)
 def test_every_config_that_we_ship_is_right(path: Path) -> None:
     assert load_config(path).markets
 
