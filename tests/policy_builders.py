@@ -33,7 +33,6 @@ FRIENDLY = Outlook(
     book=Thickness.DEEP,
     turnover=Turnover.NORMAL,
 )
-BUYS = (RatingLabel.BUY, RatingLabel.STRONG_BUY)
 
 
 def rules(**changes: Any) -> RulesParams:
@@ -106,6 +105,12 @@ def at(seconds: float) -> int:
     return NOW_NS + round(seconds * NS_PER_S)
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    at_s: float
+    position: int
+    ruling: Ruling
+
+
 class Market:
     """One market with its policy: time, a rating, an outlook and a position that tests set."""
 
@@ -119,6 +124,7 @@ class Market:
         self.agreeing: tuple[RatingLabel, ...] = ()
         self.position = position
         self.journal: list[Ruled | RatingSet] = []
+        self.log: list[Asked] = []
 
     def rate(self, label: RatingLabel | None, **changes: Any) -> Ruling:
         self.rating = None if label is None else rating(label, self.at_s, **changes)
@@ -150,6 +156,7 @@ class Market:
         record = self.policy.record_if_changed()
         if record is not None:
             self.journal.append(record)
+        self.log.append(Asked(at_s=self.at_s, position=self.position, ruling=ruling))
         return ruling
 
     def restarted(self) -> "Market":
