@@ -28,6 +28,7 @@ GROUPS = {
     "journal": "journal:app",
     "capture": "capture:app",
     "playbook": "playbook:app",
+    "study": "study:app",
 }
 """Verbs with verbs of their own, and the Typer that holds those."""
 
