@@ -275,9 +275,7 @@ def test_params_that_make_no_sense_are_refused(changes, told) -> None:
         msgspec.convert(table, RatingsParams)
 
 
-@pytest.mark.parametrize(
-    "name", ["spans_ns", "policy_span_ns", "rules", "votes_min", "stale_bars", "gap_bars_max"]
-)
+@pytest.mark.parametrize("name", ["spans_ns", "policy_span_ns", "rules", "votes_min", "stale_bars"])
 def test_what_policy_hangs_on_has_no_default(name) -> None:
     table = msgspec.to_builtins(PARAMS)
     del table[name]

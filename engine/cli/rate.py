@@ -1,4 +1,4 @@
-"""`ballast rate`: the 26 votes on the last closed bar of a file of candles."""
+"""`ballast rate`: the 26 votes on the last closed bar, of a file of candles or of a venue's."""
 
 import gzip
 from pathlib import Path
@@ -7,11 +7,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from engine.cli.rate_venue import candles_at, is_symbol
 from engine.cli.show import as_json
 from engine.signals.candle_file import candles_of
+from engine.signals.candles import Candle
 from engine.signals.rating import Rated
 from engine.signals.rating import rate as rated_on
-from engine.signals.rating_batch import at_bar, history
+from engine.signals.rating_batch import at_bar, history, rate_last
 from engine.signals.votes import MOVING_AVERAGES, OSCILLATORS, Component, Rules, Snapshot
 from engine.values.errors import UserError
 
@@ -35,32 +37,82 @@ SHOWN = {
 """The values behind a vote; those of an average are the average itself."""
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What is rated: closed bars, and perhaps one that is still forming."""
+
+    source: str
+    closed: list[Candle]
+    forming: Candle | None = None
+
+
 def rate(
-    file: Annotated[Path, typer.Argument(help="Candles: JSON rows or CSV, plain or .gz.")],
+    what: Annotated[
+        str, typer.Argument(metavar="FILE|SYMBOL", help="Candles in a file, or BTT/USDT.")
+    ],
     rules: Annotated[Rules, typer.Option(help="Which rules vote.")] = Rules.R2024,
     votes_min: Annotated[int, typer.Option(help="Fewer votes are no rating.")] = VOTES_MIN,
     forming: Annotated[
-        bool, typer.Option("--forming", help="The last row is still forming: rate the one before.")
+        bool, typer.Option("--forming", help="The last row of FILE is still forming.")
     ] = False,
+    timeframe: Annotated[str, typer.Option(help="Of SYMBOL's bars: 1m, 1h, 1d.")] = "1d",
+    config: Annotated[
+        Path | None, typer.Option("--config", "--at", help="Whose venue is asked for SYMBOL.")
+    ] = None,
+    venue: Annotated[str, typer.Option(help="Which of its venues, where it has several.")] = "",
     json: Annotated[bool, typer.Option("--json", help="One object on the last line.")] = False,
 ) -> None:
-    """Rate the last closed bar of FILE: technical rating (TradingView methodology)."""
-    candles = candles_of(_text(file), str(file))
-    closed = candles[:-1] if forming else candles
-    if not closed:
-        raise UserError(f"{file}: no closed bar")
-    values = at_bar(history(closed), -1)
+    """Rate the last closed bar: technical rating (TradingView methodology).
+
+    A SYMBOL's bars are read from a venue without any key; the bar that is still forming is shown
+    apart, as provisional.
+    """
+    told = _at_venue(what, timeframe, config, venue) if is_symbol(what) else _in_file(what, forming)
+    values = at_bar(history(told.closed), -1)
     rated = rated_on(values, rules)
+    provisional = _provisional(told, rules, votes_min)
     is_enough = rated.voted >= votes_min
     if json:
-        as_json(_answer(rated, values, rules, is_enough=is_enough, bars=len(closed)))
+        answer = _answer(rated, values, rules, is_enough=is_enough, bars=len(told.closed))
+        as_json(answer | {"source": told.source, "provisional": provisional})
         return
-    typer.echo(f"{file}: {len(closed)} closed bars, rules of {rules}, close {values['close']:.10g}")
+    typer.echo(
+        f"{told.source}: {len(told.closed)} closed bars, rules of {rules}, "
+        f"close {values['close']:.10g}"
+    )
     for title, group in (("moving averages", MOVING_AVERAGES), ("oscillators", OSCILLATORS)):
-        typer.echo(f"{title}")
+        typer.echo(title)
         for component in group[rules]:
             typer.echo(_line(component, rated, values))
     typer.echo(_verdict(rated, votes_min, is_enough=is_enough))
+    if provisional is not None:
+        label, score = provisional["label"] or "no rating", provisional["all"] or 0.0
+        typer.echo(f"provisional, if the forming bar closed now: {label} ({score:+.6f})")
+
+
+def _in_file(name: str, is_forming: bool) -> Told:
+    candles = candles_of(_text(Path(name)), name)
+    closed = candles[:-1] if is_forming else candles
+    if not closed:
+        raise UserError(f"{name}: no closed bar")
+    return Told(name, closed, candles[-1] if is_forming else None)
+
+
+def _at_venue(symbol: str, timeframe: str, config: Path | None, venue: str) -> Told:
+    if config is None:
+        raise UserError(f"{symbol}: whose bars? Name a config with --at, and perhaps a --venue")
+    *closed, forming = candles_at(symbol, timeframe, config, venue)
+    if not closed:
+        raise UserError(f"{symbol}: no bar of {timeframe} has closed yet")
+    return Told(f"{symbol} {timeframe}", closed, forming)
+
+
+def _provisional(told: Told, rules: Rules, votes_min: int) -> dict[str, Any] | None:
+    if told.forming is None:
+        return None
+    rated = rate_last([*told.closed, told.forming], rules)
+    is_enough = rated.voted >= votes_min
+    label = rated.label if is_enough else None
+    return {"label": label, "all": rated.all, "voted": rated.voted, "close": told.forming.close}
 
 
 def _line(component: Component, rated: Rated, values: Snapshot) -> str:
