@@ -134,7 +134,7 @@ def _scale(axes: Axes, form: str) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     has_few_decades = high / low < FEW_TIMES
-    subs = range(1, 10) if has_few_decades else (1, 2, 5)
+    subs = range(1, 10) if has_few_decades else (1, 2, 3, 5)
     axes.yaxis.set_major_locator(LogLocator(subs=list(subs), numticks=12))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(form)
