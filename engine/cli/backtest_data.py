@@ -83,7 +83,10 @@ def _of_sessions(found: list[Session]) -> Data:
         opening=_openings(found),
         kind="recorded session",
         hash=hash_of(file for session in found for file in session.files),
-        notes=["our orders of then were taken out of the book; best prices were not compared"],
+        notes=[
+            "our orders of then were taken out of the book; best prices were not compared",
+            "what people said then (ratings, halts) was not told again",
+        ],
     )
 
 
