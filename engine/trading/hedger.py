@@ -4,9 +4,10 @@ from typing import Any
 
 import msgspec
 
+from engine.signals.beta import HedgeRatio
 from engine.trading.client_ids import ClientIds
 from engine.trading.hedge import Cover, HedgeScene, Stages
-from engine.trading.hedge_choice import Carry, Ratio
+from engine.trading.hedge_choice import Carry
 from engine.trading.hedge_desk import Due, HedgeDesk, HedgeSetup
 from engine.trading.hedge_drafts import OWN_QUOTES, Prices
 from engine.trading.hedge_report import money_text, moved_record, ways_report
@@ -31,7 +32,7 @@ class HedgeSight(msgspec.Struct, frozen=True, kw_only=True):
     signal_held_ns: Ns
     trend_sigmas: float | None
     turnover_ratio: float | None
-    ratios: dict[str, Ratio]
+    ratios: dict[str, HedgeRatio]
     carries: dict[str, Carry]
 
 
