@@ -1,8 +1,8 @@
 """One closed bar through all 26 votes for each of fifty markets, the stream beside the batch.
 
 Each market has a thousand bars behind it (250 in a quick run); then bars close for all fifty at
-once, as they do on the hour. `stream` is what the engine pays: the bar joined, rated and told as a fact.
-`batch` rates the same bars from their whole history, which is what a provisional rating costs.
+once, as they do on the hour. `stream` is what the engine pays: the bar joined, rated and told as a
+fact. `batch` rates the same bars from their whole history: what a provisional rating costs.
 """
 
 import random
