@@ -93,8 +93,8 @@ class Gate:
         self._unreported: deque[RiskTripped] = deque(maxlen=UNREPORTED_MAX)
 
     def __repr__(self) -> str:
-        posture = self.posture() or "open"
-        return f"<gate {self._instrument.market} {posture} tripped {len(self.tripped())}>"
+        word = f"{self._instrument.market} {self.posture() or 'open'}"
+        return f"<gate {word} tripped {len(self.tripped())}>"
 
     # --- facts in -------------------------------------------------------------------------------
 
@@ -136,8 +136,6 @@ class Gate:
 
     def hedges(self, reading: Reading) -> list[Hedge]:
         """What should be shed elsewhere: once a trip, and again after each further cool-down."""
-        if not self._trips:
-            return []
         due = [watch for watch in self._trips if watch.is_hedge_due(reading.now_ns)]
         gap_lots = reading.position_lots - self._bands.target_lots
         if not (due and gap_lots):
@@ -221,7 +219,8 @@ class Gate:
     def _offence(self, side: Side, level: Level, scene: Scene) -> str:
         """Why this quote may not stand, "" if it may; rows that do more than refuse trip."""
         span = span_of((level,))
-        assert span is not None
+        if span is None or self._is_calm(side, span, scene):
+            return ""
         why = takes(side, level.tick, scene.reading)
         for watch in self._of_quotes:
             value = watch.quoted(side, span, scene)
