@@ -15,6 +15,7 @@ from engine.values.errors import UserError
 from strategies.peg import PegParams
 from tests.test_peg import A, B, params
 
+ROOT = Path(__file__).resolve().parent.parent
 OTHER: dict[str, Any] = {
     "units": {A: 0.7},
     "breadth": [B],
@@ -82,7 +83,7 @@ def test_names_in_a_page_are_text_and_nothing_else():
 
 
 def test_a_config_tells_each_of_its_pegs(tmp_path):
-    table = tomlkit.parse(Path("configs/demo.toml").read_text()).unwrap()
+    table = tomlkit.parse((ROOT / "configs" / "demo.toml").read_text()).unwrap()
     table["markets"][0] |= {
         "strategy": "strategies.peg:PegStrategy",
         "params": msgspec.to_builtins(params()),
@@ -92,9 +93,17 @@ def test_a_config_tells_each_of_its_pegs(tmp_path):
     assert run(path).stdout.startswith("BTT/USDT\n")
 
 
+def test_the_example_of_the_page_on_pegs_is_a_peg(tmp_path):
+    text = (ROOT / "docs" / "peg.md").read_text()
+    table = text.partition("[markets.params]\n")[2].partition("```")[0]
+    path = tmp_path / "coin.toml"
+    path.write_text(table)
+    assert run(path).exit_code == 0
+
+
 def test_mistakes_are_told_by_their_path(file, tmp_path):
     with pytest.raises(UserError, match="no market's strategy is a peg"):
-        raise run("configs/demo.toml").exception
+        raise run(ROOT / "configs" / "demo.toml").exception
     with pytest.raises(UserError, match=r"gone\.toml: cannot be read"):
         raise run(tmp_path / "gone.toml").exception
     file.write_text(file.read_text().replace("t_from", "t_form"))

@@ -71,8 +71,8 @@ def _intervention(params: PegParams) -> list[str]:
     return [
         f"We look at the market every {_time(params.sample_s)}.",
         f"Once the mid price has stood more than {_bp(params.threshold_bps)} (by logarithm) off the "
-        f"reference for {_time(params.patience_s)} without a break, we lean against it, until it is within "
-        f"{_bp(inside_bps)}.",
+        f"reference for {_time(params.patience_s)} without a break, we lean against it, until it "
+        f"is within {_bp(inside_bps)}.",
         "Leaning against it means: our quote on the side that pushes the price back is "
         f"{params.intervening_size:g} times as large, and our quotes are centred "
         f"{_share(params.intervening_pull)} of the way from the mid price to the reference.",
