@@ -20,7 +20,6 @@ from engine.values.units import NS_PER_MS
 from tests.market_data import recorded
 from tests.outlook_builders import candles, walks
 
-
 PLAYBOOK = Path(__file__).resolve().parent.parent / "configs" / "playbook.toml"
 
 

@@ -70,9 +70,9 @@ def _intervention(params: PegParams) -> list[str]:
     inside_bps = params.release_share * params.threshold_bps
     return [
         f"We look at the market every {_time(params.sample_s)}.",
-        f"Once the mid price has stood more than {_bp(params.threshold_bps)} (by logarithm) off the "
-        f"reference for {_time(params.patience_s)} without a break, we lean against it, until it "
-        f"is within {_bp(inside_bps)}.",
+        f"Once the mid price has stood more than {_bp(params.threshold_bps)} (by logarithm) off "
+        f"the reference for {_time(params.patience_s)} without a break, we lean against it, until "
+        f"it is within {_bp(inside_bps)}.",
         "Leaning against it means: our quote on the side that pushes the price back is "
         f"{params.intervening_size:g} times as large, and our quotes are centred "
         f"{_share(params.intervening_pull)} of the way from the mid price to the reference.",
