@@ -67,5 +67,5 @@ def test_an_engine_with_many_markets_asks_for_a_timer_at_once_while_a_round_is_n
 
 
 def test_the_engine_has_a_door_for_every_kind_of_fact_and_for_nothing_else():
-    facts = {kind for kind in get_args(Event)}
+    facts = set(get_args(Event))
     assert set(builders.engine()._joins) == facts
