@@ -4,6 +4,7 @@ Long series are drawn at `POINTS_MAX` moments, with what held then; the files ha
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
@@ -25,25 +26,30 @@ POINTS_MAX = 1_500
 ERRORS = 2
 INK, BLUE, RED, GREEN, BROWN = "#222222", "#1f5fa8", "#c02020", "#2e7d32", "#8a6d00"
 COLORS = (GREEN, RED, BLUE, BROWN, "#6a3d9a", "#7f7f7f")
+DATES: dict[Any, Any] = {"date.converter": "concise", "timezone": "UTC"}
 NUMBERED_ID = re.compile(r' id="[A-Za-z0-9_.]+_\d+"')
 """matplotlib counts its parts from 1 in every picture; one page may hold an id only once."""
 
 
 def pictures_of(sheet: Sheet) -> dict[str, str]:
     """SVG elements by the name of the table that each of them draws."""
-    with mpl.rc_context({**STYLE, "date.converter": "concise", "timezone": "UTC"}):
-        figures = {
-            "profit": _profit(sheet),
-            "markouts": _markouts(sheet),
-            "bands": _inventory(sheet),
-            "quotes": _quotes(sheet),
-            "summary": _uptime(sheet),
-        }
-        return {
-            name: NUMBERED_ID.sub("", _svg(figure))
-            for name, figure in figures.items()
-            if figure is not None
-        }
+    pictures = {
+        "profit": _profit,
+        "markouts": _markouts,
+        "bands": _inventory,
+        "quotes": _quotes,
+        "summary": _uptime,
+    }
+    drawn = {name: _element(sheet, name, draw) for name, draw in pictures.items()}
+    return {name: element for name, element in drawn.items() if element}
+
+
+def _element(sheet: Sheet, name: str, draw: Callable[[Sheet], Figure | None]) -> str:
+    """Names within a picture are hashes; those of another picture must be others."""
+    salted: dict[Any, Any] = {"svg.hashsalt": f"{sheet.item.market} {name}"}
+    with mpl.rc_context({**STYLE, **DATES, **salted}):
+        figure = draw(sheet)
+        return "" if figure is None else NUMBERED_ID.sub("", _svg(figure))
 
 
 # --- profit -------------------------------------------------------------------------------------
