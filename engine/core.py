@@ -1,6 +1,6 @@
 """Facts come in, one pure function decides, wishes go out. The one place where the rooms meet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 import msgspec
@@ -10,8 +10,10 @@ from engine.trading.disturbances import DisturbanceParams, Disturbances
 from engine.trading.keeper import Keeper, KeeperParams
 from engine.trading.links import LinkParams, VenueLinks
 from engine.trading.maker import Maker, MakerParams
+from engine.trading.neighbours import Neighbours
 from engine.trading.quoter import MarketSetup, Quoter
 from engine.values import events as ev
+from engine.values.instrument import Instrument
 from engine.values.records import Record, StateChanged
 from engine.values.step import Step
 from engine.values.units import NS_PER_MS, PPM, Ns
@@ -32,11 +34,15 @@ class EngineParams(msgspec.Struct, frozen=True, kw_only=True):
 class Engine:
     """The whole engine without an edge: synchronous, total, and the same in every driver.
 
-    `past` is the journal so far: starting is recovering.
+    `past` is the journal so far: starting is recovering. `watched` are never traded.
     """
 
     def __init__(
-        self, setups: list[MarketSetup], params: EngineParams, past: Iterable[Record] = ()
+        self,
+        setups: list[MarketSetup],
+        params: EngineParams,
+        past: Iterable[Record] = (),
+        watched: Sequence[Instrument] = (),
     ) -> None:
         self.params = params
         self.now_ns: Ns = 0
@@ -48,6 +54,7 @@ class Engine:
         self.disturbances = Disturbances(params.disturbances)
         self.stopped_ns: Ns = 0
         self._open(setups)
+        self.neighbours = Neighbours(self.makers, watched, self.ids, params.maker.config_hash)
         for record in past:
             self._remember(record)
 
@@ -58,6 +65,11 @@ class Engine:
         step = Step(commands=[], records=[], alerts=[])
         if event.at_ns > self.now_ns:
             self.now_ns = event.at_ns
+        self._take(event, step)
+        self.neighbours.after(event, self.now_ns, step)
+        return step
+
+    def _take(self, event: ev.Event, step: Step) -> None:
         match event:
             case ev.BookDelta() | ev.BookSnapshot() | ev.BookLost() | ev.TopOfBook() | ev.Trade():
                 self._on_market(event, step)
@@ -69,16 +81,17 @@ class Engine:
             case ev.Balances() | ev.VenueState() | ev.AllCanceled():
                 self._on_account(event, step)
             case ev.BarsClosed() | ev.BarForming():
-                pass  # nothing rests on bars yet
+                self.neighbours.on_bars(event)
             case ev.RatingSet() | ev.PlaybookSet() | ev.Halt() | ev.Resume() | ev.Stop():
                 self._on_operator(event, step)
             case _:
                 self._on_link(event, step)
-        return step
 
     def _on_market(self, fact: ev.MarketFact, step: Step) -> None:
         maker = self.makers.get(fact.market)
         if maker is None:
+            if isinstance(fact, ev.TopOfBook):
+                self.neighbours.on_top(fact)
             return
         quoter = maker.quoter
         self.links[quoter.setup.instrument.venue][ev.Stream.PUBLIC].alive(fact.at_ns)
@@ -127,6 +140,8 @@ class Engine:
             for keeper in dict.fromkeys(maker.keeper for maker in self._makers_of(fact.market)):
                 keeper.claim(fact, step)
         self._heed(fact)
+        if isinstance(fact, ev.PlaybookSet):
+            self.neighbours.on_playbook(fact, self._makers_of(fact.market), step)
         wanted = "" if isinstance(fact, ev.Stop) else fact.market
         for maker in self._makers_of(wanted):
             maker.look(self.now_ns, step, type(fact).__name__)
@@ -136,9 +151,9 @@ class Engine:
         match word:
             case ev.RatingSet():
                 for maker in self._makers_of(word.market):
-                    maker.quoter.rating = word
+                    maker.quoter.guidance.on_rating(word)
             case ev.PlaybookSet():
-                pass
+                pass  # one of an earlier session: what the config names now is in force
             case ev.Halt():
                 for maker in self._makers_of(word.market):
                     maker.standing.halt(f"{word.who}: {word.reason}")
@@ -276,6 +291,7 @@ class Engine:
         else:
             for keeper in self.keepers.values():
                 keeper.remember(record)
+        self.neighbours.remember(record)
 
     def _makers_of(self, market: str) -> list[Maker]:
         """The named market, or all of them for ""; a market that is not run here is nobody."""

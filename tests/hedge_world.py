@@ -14,7 +14,8 @@ from engine.market.features import FeaturesParams
 from engine.trading.hedge_choice import Ratio
 from engine.trading.hedge_desk import HedgeSetup
 from engine.trading.hedge_params import HedgeInstrument, HedgeKind, HedgeParams
-from engine.trading.hedger import Hedger, HedgeSight
+from engine.trading.hedge_sight import HedgeSight
+from engine.trading.hedger import Hedger
 from engine.trading.keeper import KeeperParams
 from engine.trading.maker import MakerParams
 from engine.trading.posture import HedgeStance, Signal

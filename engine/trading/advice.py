@@ -5,12 +5,14 @@ A market without a playbook has nobody to ask, and pays nothing for it: not even
 
 from typing import Any, Protocol
 
-from engine.trading.hedger import HedgeSight
+from engine.trading.hedge_params import HedgeParams
+from engine.trading.hedge_sight import HedgeSight
 from engine.trading.policy_ruling import Ruling
 from engine.trading.strategy import View
+from engine.treasury.bands import Zone
 from engine.values.events import BarFact, PlaybookSet, RatingSet, Trade
 from engine.values.records import Record
-from engine.values.units import Ns
+from engine.values.units import Lot, Ns
 
 
 class Advice(Protocol):
@@ -18,6 +20,11 @@ class Advice(Protocol):
 
     broad: str
     """The market that stands for all others, "" for none."""
+
+    @property
+    def hedge(self) -> HedgeParams:
+        """The playbook's numbers for cover."""
+        ...
 
     def spans_ns(self, market: str) -> tuple[Ns, ...]:
         """Which bars of this or of the broad market are wanted."""
@@ -41,8 +48,8 @@ class Advice(Protocol):
         """The rating that the market is run by now."""
         ...
 
-    def rule(self, view: View) -> Ruling:
-        """What follows from all of it, for this view."""
+    def rule(self, now_ns: Ns, position_lots: Lot, zone: Zone) -> Ruling:
+        """What follows from all of it. The same object while nothing that counts has changed."""
         ...
 
     def records(self, now_ns: Ns) -> list[Record]:

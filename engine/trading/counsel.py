@@ -14,19 +14,20 @@ import msgspec
 from engine.signals.context import ContextMeter
 from engine.signals.ratings import SOURCE, Ratings, RatingsParams
 from engine.trading.hedge_choice import Ratio
-from engine.trading.hedger import HedgeSight
+from engine.trading.hedge_params import HedgeParams
+from engine.trading.hedge_sight import HedgeSight
 from engine.trading.playbook import Playbook
 from engine.trading.playbook_file import load_playbook
 from engine.trading.policy import Perceived, Policy, Ruling
 from engine.trading.policy_explain import explain
 from engine.trading.strategy import View
-from engine.treasury.bands import Bands
+from engine.treasury.bands import Bands, Zone
 from engine.values.errors import UserError
 from engine.values.events import BarFact, BarsClosed, PlaybookSet, RatingLabel, RatingSet, Trade
 from engine.values.facts import Bar
 from engine.values.instrument import Instrument
 from engine.values.records import Record, Ruled
-from engine.values.units import NS_PER_MS, NS_PER_S, Ns
+from engine.values.units import NS_PER_MS, NS_PER_S, Lot, Ns
 
 SAMPLE_NS = 200 * NS_PER_MS
 BARS_KEPT = 1_000
@@ -64,6 +65,10 @@ class Counsel:
     def __repr__(self) -> str:
         return f"<counsel {self.market} {self._policy!r}>"
 
+    @property
+    def hedge(self) -> HedgeParams:
+        return self.playbook.numbers.hedge
+
     def spans_ns(self, market: str) -> tuple[Ns, ...]:
         outlook = self.playbook.numbers.outlook
         spans = {frame.span_ns for frame in outlook.beta} if self.broad else set()
@@ -95,6 +100,8 @@ class Counsel:
 
     def load(self, word: PlaybookSet) -> str:
         """The memory of signals, sizes and events goes on; only what is judged by changes."""
+        if word.digest == self.playbook.digest:
+            return ""
         try:
             playbook = load_playbook(word.text, word.name)
         except UserError as error:
@@ -130,16 +137,15 @@ class Counsel:
             return told
         return own or told
 
-    def rule(self, view: View) -> Ruling:
-        now_ns = view.now_ns
+    def rule(self, now_ns: Ns, position_lots: Lot, zone: Zone) -> Ruling:
         return self._policy.ask(
             Perceived(
                 now_ns=now_ns,
                 rating=self.rating(now_ns),
                 agreeing=self._agreeing(now_ns) if self._own else (),
                 outlook=self._context.outlook(now_ns),
-                position_lots=view.position_lots,
-                zone=view.zone,
+                position_lots=position_lots,
+                zone=zone,
             )
         )
 
@@ -176,7 +182,7 @@ class Counsel:
         ratios = {}
         if found is not None:
             ratios[self.broad] = Ratio(
-                ratio=found.ratio, error=found.error, residual=found.residual_share**2
+                ratio=found.ratio, error=found.error, residual_share=found.residual_share
             )
         turnover = outlook.turnover_ratio
         return HedgeSight(

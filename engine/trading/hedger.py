@@ -6,33 +6,19 @@ import msgspec
 
 from engine.trading.client_ids import ClientIds
 from engine.trading.hedge import Cover, HedgeScene, Stages
-from engine.trading.hedge_choice import Carry, Ratio
+from engine.trading.hedge_choice import Carry
 from engine.trading.hedge_desk import Due, HedgeDesk, HedgeSetup
 from engine.trading.hedge_drafts import OWN_QUOTES, Prices
 from engine.trading.hedge_report import money_text, moved_record, ways_report
+from engine.trading.hedge_sight import HedgeSight
 from engine.trading.hedge_sizes import mid_half_ticks
 from engine.trading.hedge_venue import Health, Sight, VenueHealth
-from engine.trading.posture import HedgeStance, Signal
+from engine.trading.posture import HedgeStance
 from engine.trading.sweeps import Leg, Sweeps
 from engine.values.intents import Hedge, Ladder
 from engine.values.records import HedgeMoved, HedgeRefused, HedgeSent, HedgeVenue, Record
 from engine.values.step import Step
 from engine.values.units import NS_PER_S, SELL, Lot, Ns
-
-
-class HedgeSight(msgspec.Struct, frozen=True, kw_only=True):
-    """What signals and the playbook say now. `ratios` and `carries` by market; absent is unknown.
-
-    For the other numbers see HedgeScene.
-    """
-
-    stance: HedgeStance
-    signal: Signal
-    signal_held_ns: Ns
-    trend_sigmas: float | None
-    turnover_ratio: float | None
-    ratios: dict[str, Ratio]
-    carries: dict[str, Carry]
 
 
 class Hedger:

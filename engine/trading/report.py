@@ -115,7 +115,7 @@ def _bands(maker: Maker) -> dict[str, str]:
 
 
 def _stance(maker: Maker, now_ns: Ns) -> dict[str, Any]:
-    stance = maker.quoter.stance(now_ns)
+    stance = maker.quoter.guidance.stance(now_ns)
     return {
         "label": stance.label.value,
         "was": stance.was,
