@@ -1,7 +1,7 @@
 """Facts come in, one pure function decides, wishes go out. The one place where the rooms meet."""
 
-from collections.abc import Iterable, Sequence
-from typing import assert_never
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, assert_never, get_args
 
 import msgspec
 
@@ -12,6 +12,8 @@ from engine.trading.links import LinkParams, VenueLinks
 from engine.trading.maker import Maker, MakerParams
 from engine.trading.neighbours import Neighbours
 from engine.trading.quoter import MarketSetup, Quoter
+from engine.trading.standing import Standing
+from engine.trading.turns import Turns
 from engine.values import events as ev
 from engine.values.instrument import Instrument
 from engine.values.records import Record, StateChanged
@@ -45,14 +47,14 @@ class Engine:
         watched: Sequence[Instrument] = (),
     ) -> None:
         self.params = params
-        self.now_ns: Ns = 0
+        self.now_ns = self.stopped_ns = 0
         self.ids = ClientIds(params.id_prefix, params.epoch)
         self.links: dict[str, VenueLinks] = {}
         self.keepers: dict[str, Keeper] = {}
         self.makers: dict[str, Maker] = {}
         self.clock_offset_ns: dict[str, Ns] = {}
         self.disturbances = Disturbances(params.disturbances)
-        self.stopped_ns: Ns = 0
+        self._turns, self._joins = Turns(), self._doors()
         self._open(setups)
         self.neighbours = Neighbours(self.makers, watched, self.ids, params.maker.config_hash)
         for record in past:
@@ -65,27 +67,24 @@ class Engine:
         step = Step(commands=[], records=[], alerts=[])
         if event.at_ns > self.now_ns:
             self.now_ns = event.at_ns
-        self._take(event, step)
+        self._joins[type(event)](event, step)
         self.neighbours.after(event, self.now_ns, step)
         return step
 
-    def _take(self, event: ev.Event, step: Step) -> None:
-        match event:
-            case ev.BookDelta() | ev.BookSnapshot() | ev.BookLost() | ev.TopOfBook() | ev.Trade():
-                self._on_market(event, step)
-            case (
-                ev.OrderSent() | ev.OrderReport() | ev.OrderFailed() | ev.CancelFailed()
-                | ev.OrderAbsent() | ev.QueryFailed() | ev.Fill()
-            ):  # fmt: skip
-                self._on_order(event, step)
-            case ev.Balances() | ev.VenueState() | ev.AllCanceled():
-                self._on_account(event, step)
-            case ev.BarsClosed() | ev.BarForming():
-                self.neighbours.on_bars(event)
-            case ev.RatingSet() | ev.PlaybookSet() | ev.Halt() | ev.Resume() | ev.Stop():
-                self._on_operator(event, step)
-            case _:
-                self._on_link(event, step)
+    def _doors(self) -> dict[type, Callable[[Any, Step], None]]:
+        """Who joins which kind of fact. Found by its type at once: asking one by one is slow."""
+        doors: dict[Any, Callable[[Any, Step], None]] = {
+            ev.MarketFact: self._on_market,
+            ev.BarFact: self._on_bars,
+            ev.OrderFact: self._on_order,
+            ev.AccountFact: self._on_account,
+            ev.OperatorFact: self._on_operator,
+            ev.LinkFact: self._on_link,
+        }
+        return {kind: join for facts, join in doors.items() for kind in get_args(facts)}
+
+    def _on_bars(self, fact: ev.BarFact, step: Step) -> None:
+        self.neighbours.on_bars(fact)
 
     def _on_market(self, fact: ev.MarketFact, step: Step) -> None:
         maker = self.makers.get(fact.market)
@@ -178,9 +177,10 @@ class Engine:
             case ev.ClockStep() | ev.LoopLag() | ev.JournalLag():
                 source, reason = self.disturbances.judge(fact)
                 if isinstance(fact, ev.JournalLag) and fact.failure:
-                    self._halt_all(f"the journal failed: {fact.failure}", step)
+                    failed = f"the journal failed: {fact.failure}"
+                    self._all(lambda standing: standing.halt(failed), step)
                 elif source:
-                    self._doubt_all(source, reason, step)
+                    self._all(lambda standing: standing.doubt(source, reason), step)
             case ev.Overrun():
                 for maker in self._makers_of(fact.market):
                     if self.disturbances.is_too_slow(fact):
@@ -188,7 +188,8 @@ class Engine:
                     maker.look(self.now_ns, step)
             case ev.Quarantined():
                 if self.disturbances.is_flood(fact):
-                    self._freeze(fact.venue, f"too many unreadable frames: {fact.reason}", step)
+                    flood = f"too many unreadable frames: {fact.reason}"
+                    self._all(lambda standing: standing.freeze(flood), step, fact.venue)
             case _:
                 assert_never(fact)
 
@@ -236,9 +237,9 @@ class Engine:
             for maker in self.makers.values():
                 maker.standing.settle(source)
         self._judge_links(step)
-        for maker in self.makers.values():
-            maker.on_timer(self.now_ns, step)
-        step.wake_ns = self.now_ns + self.params.timer_ns
+        for market in self._turns.begin(self.makers):
+            self._turns.took(self.makers[market].on_timer(self.now_ns, step))
+        step.wake_ns = self.now_ns + (0 if self._turns.is_left else self.params.timer_ns)
 
     def _judge_links(self, step: Step) -> None:
         """A wire down or silent is a doubt; a private one also undoes the reconciliation."""
@@ -251,20 +252,11 @@ class Engine:
             if maker.heed_links(public, private, self.now_ns, step):
                 maker.look(self.now_ns, step)
 
-    def _doubt_all(self, source: str, reason: str, step: Step) -> None:
+    def _all(self, act: Callable[[Standing], None], step: Step, venue: str = "") -> None:
+        """Every market of a venue, "" for all of them."""
         for maker in self.makers.values():
-            maker.standing.doubt(source, reason)
-            maker.look(self.now_ns, step)
-
-    def _halt_all(self, reason: str, step: Step) -> None:
-        for maker in self.makers.values():
-            maker.standing.halt(reason)
-            maker.look(self.now_ns, step)
-
-    def _freeze(self, venue: str, reason: str, step: Step) -> None:
-        for maker in self.makers.values():
-            if maker.quoter.setup.instrument.venue == venue:
-                maker.standing.freeze(reason)
+            if venue in ("", maker.quoter.setup.instrument.venue):
+                act(maker.standing)
                 maker.look(self.now_ns, step)
 
     # --- start and end --------------------------------------------------------------------------

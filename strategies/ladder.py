@@ -87,6 +87,15 @@ class LadderParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("zone_size_share must be at most 0.9")
 
 
+class _Centre(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What both sides of one ladder share: where it stands, and what its reasons say of it."""
+
+    reference: float
+    skew: float
+    width: float
+    stance: str
+
+
 class LadderStrategy:
     Params = LadderParams
     wake = Wake(top_moved_ticks=1, microprice_moved_ticks=0.25, timer_ns=NS_PER_S)
@@ -104,38 +113,39 @@ class LadderStrategy:
                 bids_absent="the market has neither bids nor asks",
                 asks_absent="the market has neither bids nor asks",
             )
-        skew = view.bands.lean(view.position_lots) * self.params.lean_ticks
-        width = self.half_width(view)
-        bids, bids_absent = self._side(BUY, view, reference, skew, width)
-        asks, asks_absent = self._side(SELL, view, reference, skew, width)
+        centre = _Centre(
+            reference=reference,
+            skew=view.bands.lean(view.position_lots) * self.params.lean_ticks,
+            width=self.half_width(view),
+            stance=f"{_stance_text(view)}, inventory {view.zone}",
+        )
+        bids, bids_absent = self._side(BUY, view, centre)
+        asks, asks_absent = self._side(SELL, view, centre)
         return Ladder(bids=bids, asks=asks, bids_absent=bids_absent, asks_absent=asks_absent)
 
-    def _side(
-        self, side: Side, view: View, reference: float, skew: float, width: float
-    ) -> tuple[tuple[Level, ...], str]:
+    def _side(self, side: Side, view: View, centre: _Centre) -> tuple[tuple[Level, ...], str]:
         """The quotes of one side, or why there are none."""
         absent = _absent(side, view)
         if absent:
             return (), absent
-        own, sign, lots_min = view.own_ticks(side), side.sign, view.instrument.lots_min
-        step = self._step(side, view)
-        share, opening = self._size_share(side, view), _opening(side, view)
-        stance = f"{_stance_text(view)}, inventory {view.zone}"
+        sign, lots_min = side.sign, view.instrument.lots_min
+        step, share = self._step(side, view), self._size_share(side, view)
+        opening, opening_step = _opening(side, view)
         levels = []
         for rank, size in enumerate(self._sizes):
-            apart, clamp = width + rank * step + (opening[0] + rank * opening[1]), ""
-            wished = reference + skew - sign * apart
+            apart, clamp = centre.width + rank * step + (opening + rank * opening_step), ""
+            wished = centre.reference + centre.skew - sign * apart
             tick, rounding, passive = passive_tick(side, wished, view)
-            if rounding < self.params.hold_ticks and self._is_held(side, wished, own):
+            if rounding < self.params.hold_ticks and self._is_held(side, wished, view):
                 apart, clamp = apart + 1, "holds its queue place"
-                wished = reference + skew - sign * apart
+                wished = centre.reference + centre.skew - sign * apart
                 tick, rounding, passive = passive_tick(side, wished, view)
             reason = Reason(
-                reference=reference,
-                skew=skew,
+                reference=centre.reference,
+                skew=centre.skew,
                 width=apart,
                 rounding=rounding,
-                stance=stance,
+                stance=centre.stance,
                 clamp=passive or clamp,
             )
             lots = math.floor(size * share)
@@ -143,10 +153,11 @@ class LadderStrategy:
         kept = _within_limits(levels, view)
         return kept, "" if kept else "no price is left within the instrument's limits"
 
-    def _is_held(self, side: Side, price: float, own: tuple[int, ...]) -> bool:
+    def _is_held(self, side: Side, price: float, view: View) -> bool:
         """Whether an order of ours one tick behind is not worth giving up for so small a gain."""
         tick = math.floor(price) if side is BUY else math.ceil(price)
-        return tick - side.sign in own and abs(price - tick) < self.params.hold_ticks
+        is_behind = tick - side.sign in view.own_ticks(side)
+        return is_behind and abs(price - tick) < self.params.hold_ticks
 
     def half_width(self, view: View) -> float:
         """From the centre to the best quote: the risk of standing there, never under the floor."""

@@ -11,7 +11,7 @@ import msgspec
 
 from engine.core import Engine, EngineParams
 from engine.market.features import FeaturesParams
-from engine.trading.hedge_choice import Ratio
+from engine.signals.outlook import HedgeRatio
 from engine.trading.hedge_desk import HedgeSetup
 from engine.trading.hedge_params import HedgeInstrument, HedgeKind, HedgeParams
 from engine.trading.hedge_sight import HedgeSight
@@ -57,7 +57,7 @@ FEATURES = FeaturesParams(
 WAY = BANDS.cap_lots - BANDS.target_lots
 BETA = HedgeInstrument(kind=HedgeKind.BETA, market=COIN)
 CONVERSION = HedgeInstrument(kind=HedgeKind.CONVERSION, market=TOKEN)
-RATIO = Ratio(ratio=1.0, error=0.1, residual_share=0.5)
+RATIO = HedgeRatio(ratio=1.0, error=0.1, residual_share=0.5)
 
 
 class NoQuotes:

@@ -4,12 +4,14 @@ import gzip
 import json
 from itertools import islice
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from engine.cli.backtest_flags import latency_of, queue_of
 from engine.cli.verbs import app_of
 from engine.runtime.recorder import Recorder, RecorderParams
+from engine.sim.account import Account
 from engine.sim.backtest import merged
 from engine.sim.latency import Constant, Latency, LogNormal, Table
 from engine.sim.matching.queue import Log, Power, RiskAverse
@@ -28,7 +30,7 @@ from tests.backtest_builders import FEED_NS, Checked, backtest, beside, market_f
 from tests.market_data import spot_wire
 from tests.recording_builders import header, lived
 from tests.sim import builders
-from tests.sim.venue import MARKET
+from tests.sim.venue import BTT, MARKET
 
 MS = NS_PER_MS
 DRAWN = LogNormal(median_ns=5 * MS, sigma=0.5, ns_max=500 * MS)
@@ -136,6 +138,30 @@ def test_markouts_count_each_fill_once_at_each_horizon(facts):
         due = [f for f in told.fills if f.at_ns + markout.horizon_ns <= facts[-1].at_ns - FEED_NS]
         assert len(due) - 1 <= markout.fills <= len(due)
     assert told.markouts[0].fills > 0
+
+
+def test_two_markets_of_one_account_trade_on_one_clock_and_share_its_money():
+    traded = [
+        msgspec.structs.replace(BTT, symbol=f"{name}/USDT", venue_symbol=name, base=name)
+        for name in ("AAA", "BBB")
+    ]
+    both = [
+        [msgspec.structs.replace(fact, market=item.market) for fact in market_facts(15, seed)]
+        for seed, item in enumerate(traded, 5)
+    ]
+    setups = [
+        msgspec.structs.replace(builders.setup(instrument=item), own_orders_show=False)
+        for item in traded
+    ]
+    mine = Account(traded, {"AAA": 2 * 10**16, "BBB": 2 * 10**16, "USDT": 3 * 10**10}, Power(1.0))
+    engine = builders.engine(setups)
+    ends_ns = max(facts[-1].at_ns for facts in both)
+    stop = Stop(at_ns=ends_ns - 3 * NS_PER_S, who="the test")
+    run = backtest(engine, mine=mine, watch=lambda event, step: mine.check())
+    result = run.run(merged([*both, [stop]]))
+    assert all(len(told.fills) > 0 for told in result.markets.values())
+    portfolio = engine.keepers["loopback"].portfolio
+    assert {asset: portfolio.balance(asset) for asset in mine.atoms} == mine.atoms
 
 
 # --- delays and flags ---------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from time import time_ns
 
 import ccxt.pro
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.codec.binance_bars import (
     INTERVALS,
@@ -115,6 +117,21 @@ def test_what_cannot_be_a_bar_is_quarantined(changes: dict[str, object], reason:
 )
 def test_a_broken_candle_is_quarantined_and_raises_nothing(frame: bytes) -> None:
     assert isinstance(BarsCodec([BTT]).decode(frame, 5), Quarantined)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_no_damage_to_a_candle_or_a_page_raises(data: st.DataObject) -> None:
+    codec = BarsCodec([BTT])
+    whole = data.draw(st.sampled_from([kline(), json.dumps([row(), row()]).encode()]))
+    start = data.draw(st.integers(0, len(whole)))
+    end = data.draw(st.integers(start, len(whole)))
+    frame = whole[:start] + data.draw(st.binary(max_size=12)) + whole[end:]
+    assert isinstance(codec.decode(frame, 1), BarTold | Quarantined)
+    rows = codec.rows(frame, 1)
+    if not isinstance(rows, Quarantined):
+        for raw in rows:
+            assert isinstance(codec.bar(LANE, raw, -1, 1), Bar | Quarantined)
 
 
 def test_a_row_out_of_order_is_no_bar() -> None:

@@ -11,6 +11,7 @@ from engine.values.units import Side
 BIDS = [(62, 400), (61, 300), (60, 100)]
 ASKS = [(64, 500), (65, 10), (70, 1_000)]
 TICKS = st.one_of(st.integers(1, 40), st.integers(6_000_000, 6_000_020))
+REACHES = (1, 100, 500, 5_000)
 LEVELS = st.lists(st.tuples(TICKS, st.integers(0, 3)), max_size=12)
 
 
@@ -61,6 +62,9 @@ class BookMatchesATwin(RuleBasedStateMachine):
                 (view.bid_tick, view.bid_lots) if is_bid else (view.ask_tick, view.ask_lots)
             )
             assert all(view.lots_at(side, tick) == lots for tick, lots in left.items())
+        for shown in (view, self.book):
+            each = [tuple(shown.depth_within(side, bps) for side in Side) for bps in REACHES]
+            assert shown.depths(REACHES) == each
 
     @rule(side=st.sampled_from(Side), lots=st.integers(0, 30))
     def walk(self, side, lots):

@@ -293,6 +293,14 @@ def test_asking_again_where_only_numbers_moved_gives_the_same_object():
     assert market.policy.picture(at(100)).numbers["held_s"] == 100
 
 
+@pytest.mark.parametrize("label", [BUY, NEUTRAL, SELL])
+def test_time_alone_makes_a_side_held_at_the_next_look(label):
+    market = Market()
+    market.rate(label)
+    assert not market.wait(PERSISTENCE_S - 1).is_held
+    assert market.wait(1).is_held
+
+
 def test_a_change_of_the_rows_reason_to_be_is_recorded_once():
     market = Market()
     market.rate(BUY)

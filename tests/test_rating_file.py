@@ -3,18 +3,17 @@
 import asyncio
 import json
 import os
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.runtime.inbox import Inbox
 from engine.runtime.rating_file import RatingFile, ns_of
 from engine.signals.stance import stance_at
 from engine.values.units import NS_PER_S
 from engine.values.words import RatingLabel, RatingSet
+from tests.test_adapter_contract import Facts, ended
 
 NOW = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)
 MARKETS = frozenset({"BTT/USDT@v", "TRX/USDT@v"})
@@ -171,19 +170,13 @@ def test_of_two_rows_of_one_market_the_newer_is_told_last(tmp_path: Path) -> Non
 
 
 async def test_a_watched_file_is_heard_when_it_changes(tmp_path: Path) -> None:
-    desk, inbox = Desk(tmp_path), Inbox()
-    task = asyncio.create_task(desk.file.watch(inbox, 0.01))
+    desk, facts = Desk(tmp_path), Facts()
+    task = asyncio.create_task(desk.file.watch(facts, 0.01))
     try:
         desk.path.write_text(json.dumps([row()]))
-        async with asyncio.timeout(5):
-            await inbox.wait()
-            assert inbox.take().at_ns == ns_of(NOW)
-            desk.path.write_text(json.dumps([row(label="strong sell", at=at(-1))]))
-            await inbox.wait()
-        fact = inbox.take()
-        assert isinstance(fact, RatingSet)
-        assert fact.label is RatingLabel.STRONG_SELL
+        await facts.until(lambda: facts.of(RatingSet))
+        desk.path.write_text(json.dumps([row(label="strong sell", at=at(-1))]))
+        first, second = await facts.until(lambda: facts.of(RatingSet)[1:] and facts.all)
+        assert (first.label, second.label) == (RatingLabel.BUY, RatingLabel.STRONG_SELL)
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await ended(task)

@@ -4,7 +4,17 @@ ccxt's exception texts hold whole URLs with signatures, so no word of them is pa
 class of the exception is named.
 """
 
-from adapters.common.refusals import Answer, binance_failure, refusal, unanswered
+import socket
+
+import aiohttp
+
+from adapters.common.refusals import (
+    Answer,
+    binance_failure,
+    never_connected,
+    refusal,
+    unanswered,
+)
 from engine.values.errors import Failure, Fatal, Rejected, VenueError
 from engine.values.units import Ns
 
@@ -22,6 +32,7 @@ CCXT: dict[str, Failure] = {
     "AuthenticationError": Failure.FATAL,
 }
 """By ccxt's class, most derived first, for the venues without a table of their own codes."""
+_NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, socket.gaierror)
 _LIMIT_CLASSES = ("RateLimitExceeded", "DDoSProtection")
 
 
@@ -37,10 +48,15 @@ def translate(error: Exception, trace: Trace, is_binance: bool, now_ns: Ns) -> V
     """The one mapping of a failed request; `now_ns` is venue time."""
     answer = trace.answer
     if answer is None:
-        return unanswered(error.__cause__ or error) if trace.is_sent else _unsent(error)
+        return _unanswered(error.__cause__ or error) if trace.is_sent else _unsent(error)
     name = type(error).__name__
     failure = binance_failure(answer) if is_binance else _by_class(error, answer.status)
     return refusal(answer, failure, now_ns, is_limit=name in _LIMIT_CLASSES, unnamed=name)
+
+
+def _unanswered(cause: BaseException) -> VenueError:
+    is_never = isinstance(cause, _NEVER_CONNECTED)
+    return never_connected(cause) if is_never else unanswered(cause)
 
 
 def _by_class(error: Exception, status: int) -> Failure:

@@ -5,9 +5,8 @@ libraries print of a failed request holds whole URLs with signatures.
 """
 
 import re
-import socket
+import ssl
 
-import aiohttp
 import msgspec
 
 from engine.values.errors import Failure, Fatal, Rejected, Transient, Unknown, VenueError
@@ -60,7 +59,6 @@ _CLASSES: dict[Failure, type[VenueError]] = {
     Failure.FATAL: Fatal,
 }
 _LIMIT_CODES = ("-1003", "-1015")
-_NEVER_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, socket.gaierror)
 _CODE_KEYS = ("code", "retCode", "sCode", "label", "err-code")
 _TEXT_KEYS = ("msg", "retMsg", "sMsg", "message", "error")
 _SECRET = re.compile(
@@ -108,13 +106,16 @@ def binance_failure(answer: Answer) -> Failure:
 
 
 def unanswered(cause: BaseException) -> VenueError:
-    """No answer: only a connection that was never made proves that no byte left (O01)."""
+    """No answer, and bytes may have left: nobody knows what was done (O01)."""
+    return Unknown("no answer from the venue", code=type(cause).__name__)
+
+
+def never_connected(cause: BaseException) -> VenueError:
+    """Only a connection that was never made proves that no byte left (O01)."""
     name = type(cause).__name__
-    if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+    if isinstance(cause, ssl.SSLError | ssl.CertificateError):
         return Fatal("the venue's certificate was refused", code=name)
-    if isinstance(cause, _NEVER_CONNECTED):
-        return Transient("no connection to the venue", code=name)
-    return Unknown("no answer from the venue", code=name)
+    return Transient("no connection to the venue", code=name)
 
 
 def unreadable(error: Exception) -> Unknown:

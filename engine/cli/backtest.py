@@ -253,12 +253,25 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     ]
     for market in answer["markets"]:
         lines.append(f"{market['market']}")
-        marks = ", ".join(f"{k} {v['bps']:+.2f} bp" for k, v in market["markouts"].items())
+        marks = ", ".join(
+            f"{name} {mark['bps']:+.2f} bp"
+            for name, mark in market["markouts"].items()
+            if mark["fills"]
+        )
         rows = {k: v for k, v in market.items() if k not in ("market", "markouts")}
-        lines += [f"  {name.replace('_', ' '):<17} {value}" for name, value in rows.items()]
+        lines += [f"  {name.replace('_', ' '):<17} {_plain(value)}" for name, value in rows.items()]
         lines.append(f"  {'markouts':<17} {marks}")
     lines.append("assumed")
     lines += [
         f"  {name.replace('_', ' '):<17} {value}" for name, value in answer["assumed"].items()
     ]
     return lines
+
+
+def _plain(value: Any) -> str:
+    """A list or a table in one line of words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_plain(each)}" for name, each in value.items()) or "none"
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value)
+    return str(value)

@@ -23,7 +23,6 @@ from engine.values.instrument import Instrument
 from engine.values.units import Atoms, Ns
 
 SURVEY_LINES = 20_000
-READ_BYTES = 1 << 20
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,16 +47,15 @@ def data_of(config: Config, paths: list[Path], epoch: int) -> Data:
 
 
 def hash_of(paths: Iterable[Path]) -> str:
-    """SHA-256 over the files' contents, in order."""
-    digest = hashlib.sha256()
+    """SHA-256 over the SHA-256 of each file, in order. Raises UserError."""
+    whole = hashlib.sha256()
     for path in paths:
         try:
             with path.open("rb") as file:
-                while chunk := file.read(READ_BYTES):
-                    digest.update(chunk)
+                whole.update(hashlib.file_digest(file, "sha256").digest())
         except OSError as error:
             raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
+    return whole.hexdigest()
 
 
 # --- recorded sessions --------------------------------------------------------------------------
@@ -83,7 +81,10 @@ def _of_sessions(found: list[Session]) -> Data:
         opening=_openings(found),
         kind="recorded session",
         hash=hash_of(file for session in found for file in session.files),
-        notes=["our orders of then were taken out of the book; best prices were not compared"],
+        notes=[
+            "our orders of then were taken out of the book; best prices were not compared",
+            "what people said then (ratings, halts) was not told again",
+        ],
     )
 
 

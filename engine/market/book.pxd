@@ -12,6 +12,10 @@ cdef class HalfBook:
     cdef _remove_key(self, key)
     @cython.locals(excess=Py_ssize_t)
     cdef _forget_farthest(self)
+    @cython.locals(known=dict, keys=list)
+    cdef tuple best_without(self, side, own)
+    @cython.locals(known=dict, keys=list, depths=list, bounds=list, reach=Py_ssize_t)
+    cdef list depths_without(self, side, own, middle, reaches_bps)
 
 cdef class Book:
     cdef HalfBook _bids, _asks
@@ -20,6 +24,7 @@ cdef class Book:
     @cython.locals(bids=HalfBook, asks=HalfBook)
     cdef _refresh(self)
     cdef HalfBook _half(self, side)
+    cdef list _depths(self, own, bid_tick, ask_tick, reaches_bps)
 
 cdef class BookView:
     cdef Book _book

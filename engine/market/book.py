@@ -2,13 +2,17 @@
 """The market's levels of one instrument: integers, whole messages, the best prices at once."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from engine.values.units import Levels, Lot, Side, Tick
+from engine.values.units import BUY, SELL, Levels, Lot, Side, Tick
+
+OwnLevels = Mapping[tuple[Side, Tick], Lot]
 
 LEVELS_MAX = 20_000
 """Levels kept on one side. Farther ones are forgotten: venues never send zeros for all of them."""
 BPS = 10_000
+NOTHING: OwnLevels = MappingProxyType({})
 
 
 class HalfBook:
@@ -62,6 +66,40 @@ class HalfBook:
         for key in reversed(self.keys):
             tick = sign * key
             yield tick, known[tick]
+
+    def best_without(self, side: Side, own: OwnLevels) -> tuple[Tick, Lot]:
+        """The best level at which others stand, (0, 0) for none."""
+        sign, known = self.sign, self.lots
+        for key in reversed(self.keys):
+            tick = sign * key
+            lots = known[tick] - own.get((side, tick), 0)
+            if lots > 0:
+                return tick, lots
+        return 0, 0
+
+    def depths_without(
+        self, side: Side, own: OwnLevels, middle: int, reaches_bps: Sequence[int]
+    ) -> list[Lot]:
+        """Lots of others no farther than each of the rising reaches from mid, in one walk outward.
+
+        `middle` is twice the mid: two sides summed up, which halves nothing.
+        """
+        sign, known, total = self.sign, self.lots, 0
+        depths: list[Lot] = []
+        bounds = [sign * middle * (BPS - sign * bps) for bps in reaches_bps]
+        scale = 2 * BPS
+        for key in reversed(self.keys):
+            while key * scale < bounds[len(depths)]:
+                depths.append(total)
+                if len(depths) == len(bounds):
+                    return depths
+            tick = sign * key
+            lots = known[tick]
+            if own:
+                lots -= own.get((side, tick), 0)
+            if lots > 0:
+                total += lots
+        return depths + [total] * (len(bounds) - len(depths))
 
 
 class Book:
@@ -124,11 +162,15 @@ class Book:
         """Lots no farther than `bps` from mid; 0 where there is no mid."""
         return depth_within(self, side, bps)
 
+    def depths(self, reaches_bps: Sequence[int]) -> list[tuple[Lot, Lot]]:
+        """(bid, ask) lots within each of the rising reaches from mid; zeros without a mid."""
+        return self._depths(NOTHING, self.bid_tick, self.ask_tick, reaches_bps)
+
     def walk(self, side: Side, lots: Lot) -> tuple[Lot, int, Tick]:
         """Take `lots` from the levels of `side`: (filled lots, sum of tick x lots, worst tick)."""
         return walk(self.best_first(side), lots)
 
-    def without(self, own: Mapping[tuple[Side, Tick], Lot]) -> "BookView":
+    def without(self, own: OwnLevels) -> "BookView":
         """The market as it would stand without our own orders. Good until the next change."""
         return BookView(self, own)
 
@@ -145,7 +187,17 @@ class Book:
         assert self.ask_lots == asks.get(self.ask_tick, 0)
 
     def _half(self, side: Side) -> HalfBook:
-        return self._bids if side is Side.BUY else self._asks
+        return self._bids if side is BUY else self._asks
+
+    def _depths(
+        self, own: OwnLevels, bid_tick: Tick, ask_tick: Tick, reaches_bps: Sequence[int]
+    ) -> list[tuple[Lot, Lot]]:
+        if not (bid_tick and ask_tick):
+            return [(0, 0)] * len(reaches_bps)
+        middle = bid_tick + ask_tick
+        bids = self._bids.depths_without(BUY, own, middle, reaches_bps)
+        asks = self._asks.depths_without(SELL, own, middle, reaches_bps)
+        return list(zip(bids, asks, strict=True))
 
 
 class BookView:
@@ -154,11 +206,11 @@ class BookView:
     Where our order is larger than what the market shows (it was just sent), the level is empty.
     """
 
-    def __init__(self, book: Book, own: Mapping[tuple[Side, Tick], Lot]) -> None:
+    def __init__(self, book: Book, own: OwnLevels) -> None:
         self._book = book
         self._own = own
-        self.bid_tick, self.bid_lots = next(self.best_first(Side.BUY), (0, 0))
-        self.ask_tick, self.ask_lots = next(self.best_first(Side.SELL), (0, 0))
+        self.bid_tick, self.bid_lots = self._book._half(BUY).best_without(BUY, own)
+        self.ask_tick, self.ask_lots = self._book._half(SELL).best_without(SELL, own)
 
     def __repr__(self) -> str:
         return f"<BookView {top_text(self)} without {len(self._own)} own>"
@@ -181,6 +233,9 @@ class BookView:
 
     def depth_within(self, side: Side, bps: int) -> Lot:
         return depth_within(self, side, bps)
+
+    def depths(self, reaches_bps: Sequence[int]) -> list[tuple[Lot, Lot]]:
+        return self._book._depths(self._own, self.bid_tick, self.ask_tick, reaches_bps)
 
     def walk(self, side: Side, lots: Lot) -> tuple[Lot, int, Tick]:
         return walk(self.best_first(side), lots)

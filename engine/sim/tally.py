@@ -28,8 +28,9 @@ class Markout(msgspec.Struct, kw_only=True):
     traded_atoms: Atoms = 0
 
     @property
-    def bps(self) -> float:
-        return BPS * self.atoms / self.traded_atoms if self.traded_atoms else 0.0
+    def bps(self) -> float | None:
+        """None where no fill's moment has come."""
+        return BPS * self.atoms / self.traded_atoms if self.traded_atoms else None
 
 
 class Point(msgspec.Struct, frozen=True):

@@ -4,18 +4,16 @@ A rating that somebody set rules while it is fresh; otherwise the engine's own, 
 bars, does. Where neither is fresh the last one stands as stale, which no row takes for good news.
 """
 
-import math
 from collections import deque
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 
 from engine.signals.context import ContextMeter
 from engine.signals.ratings import SOURCE, Ratings, RatingsParams
-from engine.trading.hedge_choice import Ratio
 from engine.trading.hedge_params import HedgeParams
 from engine.trading.hedge_sight import HedgeSight
+from engine.trading.hedge_trend import trend_sigmas
 from engine.trading.playbook import Playbook
 from engine.trading.playbook_file import load_playbook
 from engine.trading.policy import Perceived, Policy, Ruling
@@ -179,11 +177,7 @@ class Counsel:
         assert ruling is not None, "a hedge is decided after the market it covers"
         outlook = self._context.outlook(now_ns)
         found = self._context.hedge_ratio(now_ns) if self.broad in markets else None
-        ratios = {}
-        if found is not None:
-            ratios[self.broad] = Ratio(
-                ratio=found.ratio, error=found.error, residual_share=found.residual_share
-            )
+        ratios = {} if found is None else {self.broad: found}
         turnover = outlook.turnover_ratio
         return HedgeSight(
             stance=ruling.hedge,
@@ -235,15 +229,7 @@ class Counsel:
         )
 
     def _trend_sigmas(self) -> float | None:
-        """The last closes' move in standard deviations of what such a window usually moves."""
         if self.ratings is None:
             return None
-        bars = self.ratings.series(self.ratings.params.policy_span_ns).tail()
-        closes = [bar.close for bar in bars]
-        if len(closes) < 3 * TREND_BARS:
-            return None
-        moves = [math.log(b / a) for a, b in pairwise(closes)]
-        scatter = math.sqrt(sum(move * move for move in moves) / len(moves))
-        if not scatter:
-            return None
-        return math.log(closes[-1] / closes[-1 - TREND_BARS]) / (scatter * math.sqrt(TREND_BARS))
+        series = self.ratings.series(self.ratings.params.policy_span_ns)
+        return trend_sigmas([bar.close for bar in series.tail()[-TREND_BARS - 1 :]])

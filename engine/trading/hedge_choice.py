@@ -7,6 +7,7 @@ import msgspec
 
 from engine.market.book import Book, BookView
 from engine.market.liquidity import slippage_bps, spread_bps
+from engine.signals.outlook import HedgeRatio
 from engine.trading.hedge_params import DAY_S, HedgeInstrument, HedgeKind, HedgeParams
 from engine.values.instrument import Instrument
 from engine.values.units import PPM, SELL, Lot, Side
@@ -14,19 +15,8 @@ from engine.values.units import PPM, SELL, Lot, Side
 BPS = 10_000
 
 
-class Ratio(msgspec.Struct, frozen=True, kw_only=True):
-    """What covers one unit of the token's value, in value of the other asset.
-
-    `error` is its standard error, `residual_share` the part of the token's volatility
-    that it leaves.
-    """
-
-    ratio: float
-    error: float
-    residual_share: float
-
-
-SAME_ASSET = Ratio(ratio=1.0, error=0.0, residual_share=0.0)
+SAME_ASSET = HedgeRatio(ratio=1.0, error=0.0, residual_share=0.0)
+"""The token covers itself exactly."""
 
 
 class Carry(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +45,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     book: Book | BookView
     side: Side
     lots: Lot
-    ratio: Ratio | None
+    ratio: HedgeRatio | None
     carry: Carry | None
     problem: str = ""
 
@@ -121,7 +111,7 @@ def choose(candidates: Iterable[Candidate], *, is_urgent: bool) -> list[Candidat
     return sorted(known, key=rank)
 
 
-def _ratio_problem(ratio: Ratio | None, params: HedgeParams) -> str:
+def _ratio_problem(ratio: HedgeRatio | None, params: HedgeParams) -> str:
     """Why a hedge ratio is nothing to trade on, "" if it is."""
     if ratio is None:
         return "hedge ratio not known"

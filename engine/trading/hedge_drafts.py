@@ -6,7 +6,8 @@ from fractions import Fraction
 import msgspec
 
 from engine.market.book import Book, BookView
-from engine.trading.hedge_choice import Candidate, Carry, Offer, Ratio, assess
+from engine.signals.outlook import HedgeRatio
+from engine.trading.hedge_choice import Candidate, Carry, Offer, assess
 from engine.trading.hedge_params import HedgeParams, money
 from engine.trading.hedge_sizes import (
     cost_worst,
@@ -31,7 +32,7 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     token: Instrument
     token_mid: int
     params: HedgeParams
-    ratios: dict[str, Ratio]
+    ratios: dict[str, HedgeRatio]
     carries: dict[str, Carry]
 
     @property
@@ -129,7 +130,7 @@ def draft_let_go(sweeps: Sweeps, need_lots: Lot, at: Prices, problem: str) -> Dr
         book=book,
         side=BUY,
         lots=lots,
-        ratio=Ratio(ratio=1.0, error=0.0, residual_share=0.0),
+        ratio=HedgeRatio(ratio=1.0, error=0.0, residual_share=0.0),
         carry=None,
         problem=problem or _size_problem(lots, wanted, smallest_lots(item, limit), own),
     )

@@ -2,7 +2,8 @@
 
 import msgspec
 
-from engine.trading.hedge_choice import Carry, Ratio
+from engine.signals.outlook import HedgeRatio
+from engine.trading.hedge_choice import Carry
 from engine.trading.posture import HedgeStance, Signal
 from engine.values.units import Ns
 
@@ -18,5 +19,5 @@ class HedgeSight(msgspec.Struct, frozen=True, kw_only=True):
     signal_held_ns: Ns
     trend_sigmas: float | None
     turnover_ratio: float | None
-    ratios: dict[str, Ratio]
+    ratios: dict[str, HedgeRatio]
     carries: dict[str, Carry]

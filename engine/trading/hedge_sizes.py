@@ -4,7 +4,8 @@ import math
 from fractions import Fraction
 
 from engine.market.book import Book, BookView
-from engine.trading.hedge_choice import BPS, SAME_ASSET, Ratio
+from engine.signals.outlook import HedgeRatio
+from engine.trading.hedge_choice import BPS, SAME_ASSET
 from engine.values.events import Fill
 from engine.values.instrument import Instrument
 from engine.values.units import BUY, PPM, SELL, Lot, Side, Tick
@@ -31,7 +32,7 @@ def mid_half_ticks(book: Book | BookView) -> int:
 
 
 def lots_per_token(
-    token: tuple[Instrument, int], hedge: tuple[Instrument, int], ratio: Ratio
+    token: tuple[Instrument, int], hedge: tuple[Instrument, int], ratio: HedgeRatio
 ) -> Fraction | None:
     """Hedge lots that cover one lot of the token; (instrument, mid in half ticks) each.
 
@@ -46,7 +47,7 @@ def lots_per_token(
     return lot_value(item, mid) * Fraction(ratio.ratio) / lot_value(other, other_mid)
 
 
-def ratio_of(token: Instrument, hedge: Instrument, known: Ratio | None) -> Ratio | None:
+def ratio_of(token: Instrument, hedge: Instrument, known: HedgeRatio | None) -> HedgeRatio | None:
     """The asset itself needs no estimate."""
     return SAME_ASSET if token.base == hedge.base else known
 

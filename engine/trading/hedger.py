@@ -9,6 +9,7 @@ from engine.trading.hedge import Cover, HedgeScene, Stages
 from engine.trading.hedge_choice import Carry
 from engine.trading.hedge_desk import Due, HedgeDesk, HedgeSetup
 from engine.trading.hedge_drafts import OWN_QUOTES, Prices
+from engine.trading.hedge_params import HedgeParams
 from engine.trading.hedge_report import money_text, moved_record, ways_report
 from engine.trading.hedge_sight import HedgeSight
 from engine.trading.hedge_sizes import mid_half_ticks
@@ -73,6 +74,12 @@ class Hedger:
             for sweeps in self.desk.sweeps:
                 sweeps.converted_lots = 0
         self.desk.notes.moved = record
+
+    def heed(self, params: HedgeParams) -> None:
+        """Another playbook's numbers; stages, cover and what was spent go on."""
+        self.stages.heed(params)
+        self._setup = msgspec.structs.replace(self._setup, params=params)
+        self.desk.heed(params)
 
     def demand(self, wish: Hedge) -> None:
         """A row of the gate wants this much covered, whatever the stage; a purchase is none."""

@@ -20,6 +20,7 @@ from engine.values.units import NS_PER_MS, NS_PER_S, Ns
 
 OBSERVE_EVERY_NS = 200 * NS_PER_MS
 PULL_AGAIN_NS = NS_PER_S
+NO_WISH = Ladder()
 NONSENSE_MAX = 5
 """So many wishes that were no ladder, or exceptions, and the strategy waits for a person."""
 
@@ -45,6 +46,7 @@ class Maker:
         self._pulled_ns: Ns = 0
         self._is_barred = True
         self._observe_due_ns: Ns = 0
+        self._heard = ("not connected", "not connected")
 
     @property
     def standing(self) -> Standing:
@@ -63,17 +65,23 @@ class Maker:
                 self._decide(cause, now_ns, step)
         self._note_state(now_ns, step)
 
-    def on_timer(self, now_ns: Ns, step: Step) -> None:
+    def on_timer(self, now_ns: Ns, step: Step) -> bool:
+        """What only time brings; True where more was to do than to see that nothing is."""
+        before_ns = self._observe_due_ns
         self.quoter.watch(now_ns)
         self.keeper.ask(self.market, self.standing, now_ns, step)
         is_new = self.quoter.last is None  # a market that has yet to begin is looked at each time
-        is_due = is_new or now_ns >= self._observe_due_ns
+        is_due = is_new or now_ns >= before_ns
         if is_due and self.standing.may_quote_but_for("risk"):
             self._observe(now_ns, step)
         self.look(now_ns, step)
+        return before_ns != self._observe_due_ns
 
     def heed_links(self, public: str, private: str, now_ns: Ns, step: Step) -> bool:
         """Take in what the wires say; True where that changes whether we may quote."""
+        if (public, private) == self._heard:
+            return False
+        self._heard = (public, private)
         standing = self.standing
         could = standing.may_quote
         if public:
@@ -143,23 +151,25 @@ class Maker:
 
     def _decide(self, cause: str, now_ns: Ns, step: Step) -> None:
         view, reading = self._observe(now_ns, step)
-        wish = self._wish(view, step) if self.standing.may_quote else Ladder()
+        wish = self._wish(view, step) if self.standing.may_quote else NO_WISH
         if not self.standing.may_quote:
             self.pull(now_ns, step)
             return
         if self.hedger is not None:
             wish = self.hedger.hold_back(wish, now_ns)
         self._note_state(now_ns, step)  # that we may quote is journaled before what we quote (I20)
-        approved = self.quoter.gate.approve(wish, reading)
-        if self.quoter.gate.nonsense_count >= NONSENSE_MAX:
+        gate, orders = self.quoter.gate, self.keeper.orders
+        approved = gate.approve(wish, reading)
+        if gate.nonsense_count >= NONSENSE_MAX:
             self.standing.halt(f"strategy: {approved.refused[0]}")
-        active = self.keeper.orders.active(self.market)
+        active = orders.sums(self.market).active
         commands = reconcile(approved, active, self._ids, now_ns, self._params.reconcile)
         changed = self._explain(cause, view, approved, bool(commands), step)
         step.decided = self.market
         for command in commands:
             self._act(command, now_ns, changed, step)
-        self.note_own()
+        if commands:
+            self.note_own()
 
     def _wish(self, view: View, step: Step) -> Ladder:
         """What the plugin wishes. Whatever it raises costs it the market, never the engine."""
@@ -169,7 +179,7 @@ class Maker:
             reason = f"{type(error).__name__}: {error}"
             self.standing.halt(f"strategy {self.quoter.setup.strategy_name} raised {reason}")
             step.alert(self.market, view.now_ns, "critical", f"strategy raised {reason}")
-            return Ladder()
+            return NO_WISH
 
     def _act(self, command: Command, now_ns: Ns, decision: int, step: Step) -> None:
         """Count an order before its bytes leave, and journal what is asked."""

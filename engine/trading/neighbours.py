@@ -153,4 +153,4 @@ class Neighbours:
 
 def _price(item: Instrument, bid_tick: int, ask_tick: int) -> float:
     """The mid in the quote currency."""
-    return (bid_tick + ask_tick) / 2 * item.tick / 10**item.price_exponent
+    return float((bid_tick + ask_tick) * item.tick) / float(2 * 10**item.price_exponent)

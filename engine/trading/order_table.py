@@ -1,9 +1,9 @@
 """The life of one order: the one table of its moves, and what the evidence about it amounts to.
 
 Facts about an order arrive late, twice and in any order. So an `Order` keeps evidence that only
-grows (maxima, sums over distinct trades, flags), `claim` reads from it the strongest thing that may
-be said, and `LIFE` says whether the order may move there from where it stands. Because evidence is
-a join, any permutation of the same facts with any duplicates ends in the same order.
+grows (maxima, sums over distinct trades, flags), `order_claim` reads from it the strongest thing
+that may be said, and `LIFE` says whether the order may move there from where it stands. Because
+evidence is a join, any permutation of the same facts with any duplicates ends in the same order.
 """
 
 from enum import StrEnum
@@ -104,7 +104,7 @@ _UNSEEN = {Move.DOUBT_SEND, Move.DISPROVE, Move.REFUSE}
 _LEGAL: dict[Status, set[Move]] = {
     Status.INTENT: set(Move),
     Status.SENT: set(Move) - {Move.INTEND},
-    # A doubted send is never ended by REFUSE (see `claim`); a doubted cancel may be.
+    # A doubted send is never ended by REFUSE (see `order_claim`); a doubted cancel may be.
     Status.UNKNOWN: _SEEN | _UNSEEN,
     # DOUBT_SEND of a seen order is said of external ones only: what remains of them is unknown.
     Status.OPEN: _SEEN | {Move.DOUBT_SEND},
@@ -127,12 +127,6 @@ LIFE: dict[tuple[Status, Move], Status] = {
 END_RANK = {Status.REJECTED: 1, Status.EXPIRED: 2, Status.CANCELED: 3, Status.FILLED: 4}
 """Where a venue contradicts itself about an end, the higher one stands, whichever came first."""
 LIVE = frozenset(Status) - set(END_RANK)
-_END_MOVE = {
-    Status.REJECTED: Move.REJECT,
-    Status.EXPIRED: Move.EXPIRE,
-    Status.CANCELED: Move.CANCEL,
-    Status.FILLED: Move.FILL,
-}
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,77 +213,3 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         what = f"{self.side} {self.left_lots}/{self.lots}x{self.tick}"
         return f"<{self.client_id} {self.market} {what} {self.status.upper()}>"
-
-
-def claim(order: Order, params: Params) -> Move:
-    """The strongest thing that the evidence allows to say, whatever order it came in."""
-    if order.ended is Status.FILLED or _is_filled_whole(order):
-        return Move.FILL
-    if order.ended is not None:
-        return _END_MOVE[order.ended]
-    if _is_absent(order, params):
-        return Move.VANISH if order.is_seen else Move.DISPROVE
-    if not order.is_seen:
-        return _claim_unseen(order)
-    if order.is_external and order.booked_lots >= order.lots:
-        return Move.DOUBT_SEND
-    if order.cancel_doubt_ns > order.seen_ns:
-        return Move.DOUBT_CANCEL
-    if _is_cancel_in_flight(order) and order.seen_ns < order.cancel_ns + params.settle_ns:
-        return Move.ASK_CANCEL
-    return Move.FILL_PART if order.filled_lots else Move.ADMIT
-
-
-def _claim_unseen(order: Order) -> Move:
-    """No report and no fill yet. Doubt stands above refusal: only an absence ends it (I8)."""
-    if order.is_doubted:
-        return Move.DOUBT_SEND
-    if order.is_refused:
-        return Move.REFUSE
-    if order.cancel_doubt_ns:
-        return Move.DOUBT_CANCEL
-    if _is_cancel_in_flight(order):
-        return Move.ASK_CANCEL
-    return Move.SEND if order.is_sent else Move.INTEND
-
-
-def _is_filled_whole(order: Order) -> bool:
-    """An external order may have been amended by its owner, so only the venue ends it."""
-    return not order.is_external and order.filled_lots >= order.lots
-
-
-def _is_cancel_in_flight(order: Order) -> bool:
-    return order.cancel_ns > max(order.cancel_refused_ns, order.cancel_doubt_ns)
-
-
-def _is_absent(order: Order, params: Params) -> bool:
-    """Absence proves an end only if asked when nothing could still be under way or lag (I8)."""
-    could_arrive_ns = order.intent_ns + params.settle_ns
-    could_lag_ns = max(order.seen_ns, order.fill_ns) + params.lag_ns
-    return order.absent_ns > 0 and order.absent_ns >= max(could_arrive_ns, could_lag_ns)
-
-
-def settled(order: Order, params: Params) -> Order:
-    """The order with everything that follows from its evidence. Raises IllegalMove."""
-    order = msgspec.structs.replace(order, filled_lots=max(order.reported_lots, order.booked_lots))
-    move = claim(order, params)
-    status = LIFE.get((order.status, move))
-    if status is None:
-        raise IllegalMove(f"{order.client_id}: {move} while {order.status}")
-    return msgspec.structs.replace(
-        order,
-        status=status,
-        unknown_during=_during(order, move),
-        is_late=order.ended not in (None, Status.FILLED) and order.booked_lots > order.ended_lots,
-        is_given_up=order.is_seen
-        and not order.is_external
-        and (order.is_refused or order.absent_ns >= order.intent_ns + params.settle_ns),
-    )
-
-
-def _during(order: Order, move: Move) -> During | None:
-    if move is Move.DOUBT_SEND:
-        return During.SEND
-    if move is Move.DOUBT_CANCEL:
-        return During.AMEND if order.is_amended else During.CANCEL
-    return None

@@ -10,6 +10,7 @@ from typing import assert_never
 
 import msgspec
 
+from engine.trading.order_claim import settled
 from engine.trading.order_evidence import (
     Change,
     Kind,
@@ -23,7 +24,7 @@ from engine.trading.order_evidence import (
 )
 from engine.trading.order_shelf import Shelf
 from engine.trading.order_sums import OrderSums
-from engine.trading.order_table import During, IllegalMove, Order, Params, Status, settled
+from engine.trading.order_table import During, IllegalMove, Order, Params, Status
 from engine.trading.trade_ids import TradeIds
 from engine.values.commands import Place
 from engine.values.events import (
@@ -205,8 +206,11 @@ class Orders:
 
     def due_queries(self, market: str, now_ns: Ns) -> list[str]:
         """Whom to ask the venue about now. Being named starts the wait until the next time."""
+        sums = self._shelf.sums(market)
+        if sums.is_calm and not (self._asking or self._missing):
+            return []
         due = []
-        for order in self.live(market):
+        for order in sums.live:
             if not self._is_unresolved(order, now_ns):
                 self._asking.pop(order.client_id, None)
                 continue

@@ -113,7 +113,7 @@ class SignalMemory:
     def due_ns(self, now_ns: Ns) -> Ns:
         """When time alone will change something next; NEVER where it will not."""
         due_ns = self._lapses_ns
-        if self.leaning is Leaning.BUY and not self.is_held(now_ns):
+        if self.leaning is not Leaning.UNKNOWN and not self.is_held(now_ns):
             due_ns = min(due_ns, self.began_ns + self._persistence_ns)
         if self.event.is_open and self.away_ns is not None:
             due_ns = min(due_ns, self.away_ns + self._persistence_ns)

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from engine.market.book import BPS, Book, BookView
+from engine.market.book import Book, BookView
 from engine.market.delay import DelayMeter, DelayParams
 from engine.market.features import Features, FeaturesParams, Top
 from engine.market.second_stream import SecondStream, SecondStreamParams
@@ -203,6 +203,7 @@ class Quoter:
         imbalance = features.imbalance
         zone = bands.zone(position_lots)
         lean = self.guidance.lean(now_ns, position_lots, zone)
+        near, middle, far = market.depths(DEPTHS_BPS)
         return View(
             now_ns=now_ns,
             instrument=self.setup.instrument,
@@ -214,7 +215,7 @@ class Quoter:
             microprice=features.microprice or 0.0,
             imbalance=0.5 if imbalance is None else imbalance,
             volatility=features.volatility_ticks(now_ns),
-            depth_lots=_depths(market),
+            depth_lots=(near, middle, far),
             own_bid_ticks=self._own_bid_ticks,
             own_ask_ticks=self._own_ask_ticks,
             position_lots=position_lots,
@@ -253,26 +254,3 @@ class Quoter:
 
 def _top_of(features: Features) -> Top:
     return features.bid_tick, features.bid_lots, features.ask_tick, features.ask_lots
-
-
-def _depths(market: Book | BookView) -> tuple[tuple[Lot, Lot], tuple[Lot, Lot], tuple[Lot, Lot]]:
-    """(bid, ask) lots within each of DEPTHS_BPS from mid; zeros where there is no mid."""
-    bids, asks = (_depths_of(market, side) for side in (BUY, SELL))
-    return (bids[0], asks[0]), (bids[1], asks[1]), (bids[2], asks[2])
-
-
-def _depths_of(market: Book | BookView, side: Side) -> list[Lot]:
-    """The same as `depth_within` of each, in one walk outward."""
-    depths: list[Lot] = []
-    sign, total = side.sign, 0
-    if market.bid_tick and market.ask_tick:
-        middle = sign * (market.bid_tick + market.ask_tick)
-        bounds = [middle * (BPS - sign * bps) for bps in DEPTHS_BPS]
-        for tick, lots in market.best_first(side):
-            at = sign * tick * 2 * BPS
-            while len(depths) < len(bounds) and at < bounds[len(depths)]:
-                depths.append(total)
-            if len(depths) == len(bounds):
-                break
-            total += lots
-    return depths + [total] * (len(DEPTHS_BPS) - len(depths))

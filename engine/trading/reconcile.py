@@ -1,6 +1,6 @@
 """From what may stand to what stands: the fewest commands, and none that could cross ourselves."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from operator import attrgetter
 
@@ -32,7 +32,7 @@ class ReconcileParams(msgspec.Struct, frozen=True, kw_only=True):
 
 def reconcile(
     approved: Approved,
-    live: list[Order],
+    live: Sequence[Order],
     ids: Callable[[], str],
     now_ns: Ns,
     params: ReconcileParams,
@@ -45,26 +45,26 @@ def reconcile(
     """
     if _stands_as_wished(approved, live, params):
         return []
+    market = approved.market
     kept, leaving = _sorted_out(approved, live, params)
-    cancels: list[Command] = [
-        Cancel(market=approved.market, client_id=order.client_id, at_ns=now_ns)
+    commands: list[Command] = [
+        Cancel(market=market, client_id=order.client_id, at_ns=now_ns)
         for order in leaving
         if _may_cancel(order)
     ]
     occupied = {(order.side, order.tick) for order in leaving}
-    wishes = list(_missing(approved, kept, occupied, params))
+    wishes = _missing(approved, kept, occupied, params)
     if not wishes:
-        return cancels
+        return commands
     room = _Room(approved, live)
-    places: list[Command] = []
     for side, tick, lots, lots_enough in wishes:
         fitting = room.fitting_lots(side, lots)
         if fitting < max(lots_enough, params.lots_min) or not room.admits(side, tick):
             continue
         room.take(side, tick, fitting)
-        places.append(
+        commands.append(
             Place(
-                market=approved.market,
+                market=market,
                 client_id=ids(),
                 side=side,
                 tick=tick,
@@ -73,10 +73,10 @@ def reconcile(
                 at_ns=now_ns,
             )
         )
-    return cancels + places
+    return commands
 
 
-def _stands_as_wished(approved: Approved, live: list[Order], params: ReconcileParams) -> bool:
+def _stands_as_wished(approved: Approved, live: Sequence[Order], params: ReconcileParams) -> bool:
     """Whether each level has its one good order and nothing else is there: nothing is to be done.
 
     Everything below would find the same; this is the usual case, seen in one walk.
@@ -84,12 +84,14 @@ def _stands_as_wished(approved: Approved, live: list[Order], params: ReconcilePa
     ladder = approved.ladder
     if len(live) != len(ladder.bids) + len(ladder.asks):
         return False
-    wished = {BUY: {level.tick: level.lots for level in ladder.bids}}
-    wished[SELL] = {level.tick: level.lots for level in ladder.asks}
+    bids = {level.tick: level.lots for level in ladder.bids}
+    asks = {level.tick: level.lots for level in ladder.asks}
     for order in live:
-        lots, left = wished[order.side].pop(order.tick, 0), order.left_lots
-        is_good = lots * params.keep_ppm <= left * PPM and left <= _most(lots, params)
-        if not (lots and is_good and order.status in _STANDING):
+        lots = (bids if order.side is BUY else asks).pop(order.tick, 0)
+        if not lots or order.status not in _STANDING:
+            return False
+        left = order.left_lots
+        if lots * params.keep_ppm > left * PPM or left > _most(lots, params):
             return False
         if order.is_given_up or order.is_external:
             return False
@@ -101,7 +103,7 @@ def _most(lots: Lot, params: ReconcileParams) -> Lot:
 
 
 def _sorted_out(
-    approved: Approved, live: list[Order], params: ReconcileParams
+    approved: Approved, live: Sequence[Order], params: ReconcileParams
 ) -> tuple[dict[tuple[Side, Tick], list[Order]], list[Order]]:
     """Orders that stay, by level and oldest first, and those that are to go or on their way.
 
@@ -111,16 +113,21 @@ def _sorted_out(
     kept: dict[tuple[Side, Tick], list[Order]] = {}
     leaving = []
     ours = [order for order in live if order.is_live and not order.is_external]
-    for order in sorted(ours, key=_by_age):
+    ours.sort(key=_by_age)
+    for order in ours:
         key = (order.side, order.tick)
         lots = wished.get(key, 0)
-        stays = kept.get(key, [])
-        total = order.left_lots + sum(other.left_lots for other in stays)
-        is_good = total <= _most(lots, params)
-        if lots and is_good and len(stays) < ORDERS_PER_LEVEL_MAX and not _is_leaving(order):
-            kept.setdefault(key, []).append(order)
-        else:
+        if not lots or _is_leaving(order):
             leaving.append(order)
+            continue
+        stays = kept.get(key)
+        total = order.left_lots + (_left(stays) if stays else 0)
+        if total > _most(lots, params) or (stays and len(stays) >= ORDERS_PER_LEVEL_MAX):
+            leaving.append(order)
+        elif stays:
+            stays.append(order)
+        else:
+            kept[key] = [order]
     for key, stays in kept.items():
         if len(stays) == ORDERS_PER_LEVEL_MAX and not _is_enough(stays, wished[key], params):
             leaving.append(stays.pop())
@@ -145,7 +152,11 @@ def _may_cancel(order: Order) -> bool:
 
 
 def _is_enough(stays: list[Order], lots: Lot, params: ReconcileParams) -> bool:
-    return sum(order.left_lots for order in stays) * PPM >= lots * params.keep_ppm
+    return _left(stays) * PPM >= lots * params.keep_ppm
+
+
+def _left(stays: list[Order]) -> Lot:
+    return sum([order.left_lots for order in stays])
 
 
 def _missing(
@@ -153,51 +164,64 @@ def _missing(
     kept: dict[tuple[Side, Tick], list[Order]],
     occupied: set[tuple[Side, Tick]],
     params: ReconcileParams,
-) -> Iterator[tuple[Side, Tick, Lot, Lot]]:
+) -> list[tuple[Side, Tick, Lot, Lot]]:
     """(side, tick, lots that are missing, lots that would do) of each level to be filled up."""
+    missing = []
     for side, level in _levels(approved):
         key = (side, level.tick)
-        stays = kept.get(key, [])
+        stays = kept.get(key)
         if key in occupied or (stays and _is_enough(stays, level.lots, params)):
             continue
-        stands = sum(order.left_lots for order in stays)
+        stands = _left(stays) if stays else 0
         enough = -(-level.lots * params.keep_ppm // PPM)
-        yield side, level.tick, level.lots - stands, max(1, enough - stands)
+        missing.append((side, level.tick, level.lots - stands, max(1, enough - stands)))
+    return missing
 
 
-def _levels(approved: Approved) -> Iterator[tuple[Side, Level]]:
+def _levels(approved: Approved) -> list[tuple[Side, Level]]:
     """Best levels first, bid and ask in turn, so that no limit starves one side."""
-    ladder = approved.ladder
-    for bid, ask in zip_longest(ladder.bids, ladder.asks):
+    levels = []
+    for bid, ask in zip_longest(approved.ladder.bids, approved.ladder.asks):
         if bid is not None:
-            yield BUY, bid
+            levels.append((BUY, bid))
         if ask is not None:
-            yield SELL, ask
+            levels.append((SELL, ask))
+    return levels
 
 
 class _Room:
     """What may still be added: lots a side, orders, and the ticks that cannot cross our own."""
 
-    def __init__(self, approved: Approved, live: list[Order]) -> None:
-        self._lots = {BUY: approved.room_bid_lots, SELL: approved.room_ask_lots}
+    def __init__(self, approved: Approved, live: Sequence[Order]) -> None:
+        self._bid_lots, self._ask_lots = approved.room_bid_lots, approved.room_ask_lots
+        self._bid_tick = self._ask_tick = 0
+        standing = 0
         for order in live:
-            self._lots[order.side] -= order.working_lots
-        standing = [order for order in live if order.is_live]
-        self._places = min(approved.places_max, approved.orders_max - len(standing))
-        self._ticks = {
-            side: [order.tick for order in standing if order.side is side] for side in Side
-        }
+            is_live = order.is_live
+            standing += is_live
+            self._count(order.side, order.working_lots, order.tick if is_live else 0)
+        self._places = min(approved.places_max, approved.orders_max - standing)
 
     def fitting_lots(self, side: Side, lots: Lot) -> Lot:
-        return min(lots, self._lots[side]) if self._places > 0 else 0
+        if self._places <= 0:
+            return 0
+        return min(lots, self._bid_lots if side is BUY else self._ask_lots)
 
     def admits(self, side: Side, tick: Tick) -> bool:
         """No bid at or above any of our asks that may be at the venue, and the reverse (I13)."""
         if side is BUY:
-            return all(tick < ask for ask in self._ticks[SELL])
-        return all(tick > bid for bid in self._ticks[BUY])
+            return not self._ask_tick or tick < self._ask_tick
+        return tick > self._bid_tick
 
     def take(self, side: Side, tick: Tick, lots: Lot) -> None:
-        self._lots[side] -= lots
         self._places -= 1
-        self._ticks[side].append(tick)
+        self._count(side, lots, tick)
+
+    def _count(self, side: Side, lots: Lot, tick: Tick) -> None:
+        """An order of so many lots stands there; tick 0 is one that can meet nobody any more."""
+        if side is BUY:
+            self._bid_lots -= lots
+            self._bid_tick = max(self._bid_tick, tick)
+        else:
+            self._ask_lots -= lots
+            self._ask_tick = min(self._ask_tick or tick, tick) if tick else self._ask_tick

@@ -82,8 +82,8 @@ class Gate:
         self._unreported: deque[RiskTripped] = deque(maxlen=UNREPORTED_MAX)
 
     def __repr__(self) -> str:
-        posture = self.posture() or "open"
-        return f"<gate {self._instrument.market} {posture} tripped {len(self.tripped())}>"
+        word = f"{self._instrument.market} {self.posture() or 'open'}"
+        return f"<gate {word} tripped {len(self.tripped())}>"
 
     # --- facts in -------------------------------------------------------------------------------
 
@@ -103,18 +103,13 @@ class Gate:
         self._observed = None
 
     def narrow(self, room_bid_lots: Lot, why: str, stops_share: float) -> None:
-        """What a playbook takes off the limits: it holds until the next call, and widens nothing.
-
-        `room_bid_lots` bounds what may still be bought, `stops_share` (above 0, up to 1) scales the
-        thresholds of the rows for loss, volatility and inventory.
-        """
+        """What a playbook takes off the limits, until the next call: what may still be bought, and
+        a share (above 0, up to 1) of the thresholds for loss, volatility and inventory."""
         self._most = room_bid_lots, why
         if stops_share != self._stops_share:
-            self._stops_share = stops_share
-            for check in STOPS:
-                for watch in self._of[check]:
-                    watch.narrow(stops_share)
-            self._observed = None
+            self._stops_share, self._observed = stops_share, None
+            for watch in (watch for check in STOPS for watch in self._of[check]):
+                watch.narrow(stops_share)
 
     def resume(self, at_ns: Ns) -> None:
         """A person lets go of halts; what is still breached trips again at the next look."""
@@ -139,8 +134,6 @@ class Gate:
 
     def hedges(self, reading: Reading) -> list[Hedge]:
         """What should be shed elsewhere: once a trip, and again after each further cool-down."""
-        if not self._trips:
-            return []
         due = [watch for watch in self._trips if watch.is_hedge_due(reading.now_ns)]
         gap_lots = reading.position_lots - self._bands.target_lots
         if not (due and gap_lots):
@@ -224,7 +217,8 @@ class Gate:
     def _offence(self, side: Side, level: Level, scene: Scene) -> str:
         """Why this quote may not stand, "" if it may; rows that do more than refuse trip."""
         span = span_of((level,))
-        assert span is not None
+        if span is None or self._is_calm(side, span, scene):
+            return ""
         why = takes(side, level.tick, scene.reading)
         for watch in self._of_quotes:
             value = watch.quoted(side, span, scene)

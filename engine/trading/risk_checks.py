@@ -56,13 +56,21 @@ def span_of(levels: Sequence[Level]) -> Span | None:
     """Of levels that are sorted best first; None where there are none."""
     if not levels:
         return None
-    lots = [level.lots for level in levels]
+    least = most = levels[0].lots
+    total = 0
+    for level in levels:
+        lots = level.lots
+        total += lots
+        if lots < least:
+            least = lots
+        elif lots > most:
+            most = lots
     return Span(
         tick_best=levels[0].tick,
         tick_worst=levels[-1].tick,
-        lots_least=min(lots),
-        lots_most=max(lots),
-        lots_sum=sum(lots),
+        lots_least=least,
+        lots_most=most,
+        lots_sum=total,
     )
 
 

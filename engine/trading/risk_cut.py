@@ -178,13 +178,14 @@ def all_refused(wish: Ladder, why: str) -> tuple[str, ...]:
 def _shrunk(level: Level, left_lots: Lot, leave: Leave, caps: Caps) -> tuple[Lot, str]:
     """The lots that fit, and the bound that cut them."""
     by_value = caps.value_atoms_max // caps.instrument.quote_atoms(level.tick, 1)
-    bounds = (
-        (level.lots, ""),
-        (left_lots, leave.room_by),
-        (caps.size_lots_max, "order size of a snapshot-grade market"),
-        (by_value, "order value of a snapshot-grade market"),
-    )
-    return min(bounds, key=lambda bound: bound[0])
+    lots, by = level.lots, ""
+    if left_lots < lots:
+        lots, by = left_lots, leave.room_by
+    if caps.size_lots_max < lots:
+        lots, by = caps.size_lots_max, "order size of a snapshot-grade market"
+    if by_value < lots:
+        lots, by = by_value, "order value of a snapshot-grade market"
+    return lots, by
 
 
 def _too_small(level: Level, lots: Lot, clamp: str, instrument: Instrument) -> str:

@@ -51,13 +51,14 @@ def _side_problem(side: Side, levels: object, absent: object, instrument: Instru
         tick_max=min(instrument.tick_max, INTEGER_MAX),
         lots_max=min(instrument.lots_max, INTEGER_MAX),
     )
+    before, sign, is_sorted = 0, side.sign, True
     for level in levels:
         if not _is_sound(level, limits) and (problem := _level_problem(level, limits)):
             return f"{name}: {problem}"
-    ticks = [level.tick for level in levels]
-    if len(set(ticks)) < len(ticks) or ticks != sorted(ticks, reverse=side is BUY):
-        return f"{name} are not sorted best first, or one price stands twice"
-    return ""
+        if before and (before - level.tick) * sign <= 0:
+            is_sorted = False
+        before = level.tick
+    return "" if is_sorted else f"{name} are not sorted best first, or one price stands twice"
 
 
 def _level_problem(level: object, limits: _Limits) -> str:
