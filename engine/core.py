@@ -75,16 +75,13 @@ class Engine:
         """Who joins which kind of fact. Found by its type at once: asking one by one is slow."""
         doors: dict[Any, Callable[[Any, Step], None]] = {
             ev.MarketFact: self._on_market,
-            ev.BarFact: self._on_bars,
+            ev.BarFact: lambda fact, step: self.neighbours.on_bars(fact),
             ev.OrderFact: self._on_order,
             ev.AccountFact: self._on_account,
             ev.OperatorFact: self._on_operator,
             ev.LinkFact: self._on_link,
         }
         return {kind: join for facts, join in doors.items() for kind in get_args(facts)}
-
-    def _on_bars(self, fact: ev.BarFact, step: Step) -> None:
-        self.neighbours.on_bars(fact)
 
     def _on_market(self, fact: ev.MarketFact, step: Step) -> None:
         maker = self.makers.get(fact.market)
@@ -287,10 +284,7 @@ class Engine:
 
     def _makers_of(self, market: str) -> list[Maker]:
         """The named market, or all of them for ""; a market that is not run here is nobody."""
-        if not market:
-            return list(self.makers.values())
-        maker = self.makers.get(market)
-        return [maker] if maker else []
+        return [maker for name, maker in self.makers.items() if market in ("", name)]
 
     @property
     def is_finished(self) -> bool:
@@ -300,8 +294,6 @@ class Engine:
     @property
     def open_orders_at_stop(self) -> int:
         """The venues' own count after the stop; -1 while one has not answered."""
-        counts = [
-            maker.keeper.open_orders_after(maker.market, self.stopped_ns)
-            for maker in self.makers.values()
-        ]
+        makers, since_ns = self.makers.values(), self.stopped_ns
+        counts = [maker.keeper.open_orders_after(maker.market, since_ns) for maker in makers]
         return -1 if not self.stopped_ns or -1 in counts else sum(counts)

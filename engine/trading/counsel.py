@@ -94,7 +94,12 @@ class Counsel:
         self._context.on_trade(fact.lots, fact.at_ns)
 
     def on_rating(self, word: RatingSet) -> None:
-        self._set = word
+        """The engine's own ratings come back from the journal in this way, too."""
+        if word.source == SOURCE and word.span_ns:
+            self._own[word.span_ns] = word
+        else:
+            self._set = word
+        self._lead(word)
 
     def load(self, word: PlaybookSet) -> str:
         """The memory of signals, sizes and events goes on; only what is judged by changes."""
@@ -155,21 +160,8 @@ class Counsel:
         return news if ruled is None else [*news, ruled]
 
     def remember(self, record: Record) -> None:
-        """Ratings of the engine's own come again with the bars; their memory is in the policy."""
-        match record:
-            case RatingSet() if record.market in ("", self.market):
-                if record.source != SOURCE:
-                    self._set = record
-                elif self.ratings is not None and record.span_ns:
-                    self._own[record.span_ns] = record
-                if record is self.rating(record.at_ns):
-                    self._policy.remember(msgspec.structs.replace(record, market=self.market))
-            case Ruled() if record.market == self.market:
-                self._policy.remember(record)
-            case PlaybookSet() if record.market in ("", self.market):
-                self.load(record)
-            case _:
-                pass
+        if isinstance(record, Ruled) and record.market == self.market:
+            self._policy.remember(record)
 
     def sight(self, now_ns: Ns, markets: tuple[str, ...]) -> HedgeSight:
         """Of ratios only those against the broad market are known; no carry is told by a venue."""
@@ -213,8 +205,14 @@ class Counsel:
         for fact in self.ratings.news(now_ns):
             before = self._own.get(fact.span_ns)
             self._own[fact.span_ns] = fact
+            self._lead(fact)
             if before is None or before.label is not fact.label:
                 self._news.append(fact)
+
+    def _lead(self, fact: RatingSet) -> None:
+        """The policy hears of a rating at once if it is the one that rules."""
+        if fact is self.rating(fact.at_ns):
+            self._policy.remember(msgspec.structs.replace(fact, market=self.market))
 
     def _policy_rating(self) -> RatingSet | None:
         return self._own.get(self.ratings.params.policy_span_ns) if self.ratings else None
