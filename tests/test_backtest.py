@@ -231,9 +231,16 @@ def test_the_verb_runs_another_config_on_a_recorded_session(session):
     market = answer["markets"][0]
     assert market["market"] == MARKET
     assert market["placed"] > 0
-    assert answer["assumed"]["opening"] == {"BTT": "200000000", "USDT": "300"}
+    assert answer["assumed"]["balance"] == {"BTT": "200000000", "USDT": "300"}
     assert "other traders' answers" in answer["assumed"]["not_modelled"]
     assert ballast(builders.DEMO, "--data", session, "--json")[1]["digest"] == answer["digest"]
+
+
+@pytest.mark.parametrize("text", ["BTT", "DOGE=1", "BTT=-", "USDT=1e3"])
+def test_opening_money_that_is_none_is_a_user_s_mistake(session, text):
+    error, _ = ballast(builders.DEMO, "--data", session, "--balance", text)
+    assert isinstance(error, UserError)
+    assert "ASSET=amount of BTT, USDT" in str(error)
 
 
 def test_the_verb_runs_on_a_wire_capture(tmp_path):
@@ -242,13 +249,16 @@ def test_the_verb_runs_on_a_wire_capture(tmp_path):
         part.writelines(islice(whole, 4_000))
     code, answer = ballast(
         "configs/recorded.toml", "--data", piece, "--balance", "BTC=1,USDT=90000",
-        "--fees", "-50,400", "--queue", "log", "--json",
+        "--fees", "-50,400", "--queue", "log", "--json", "--out", tmp_path / "all.json",
     )  # fmt: skip
     assert code == 0
     assert answer["facts"] > 3_000
-    assert answer["assumed"]["fees_ppm"] == {"BTC/USDT@loopback": [-50, 400]}
-    assert answer["assumed"]["opening"] == {"BTC": "1", "USDT": "90000"}
+    assert answer["assumed"]["fees"] == {"BTC/USDT@loopback": [-50, 400]}
+    assert answer["assumed"]["balance"] == {"BTC": "1", "USDT": "90000"}
     assert answer["markets"][0]["placed"] > 0
+    told = json.loads((tmp_path / "all.json").read_text())["result"]["markets"]["BTC/USDT@loopback"]
+    assert len(told["fills"]) == answer["markets"][0]["fills"]
+    assert len(told["curve"]) == answer["markets"][0]["curve_points"] > 10
 
 
 @pytest.mark.parametrize(
@@ -259,6 +269,8 @@ def test_the_verb_runs_on_a_wire_capture(tmp_path):
         (("--data", "tests"), "no recorded session"),
         (("--data", "configs/demo.toml"), "demo.toml:1"),
         (("--data", "configs/demo.toml", "--queue", "x"), "--queue"),
+        (("--data", "configs/demo.toml", "--fees", "1"), "--fees"),
+        (("--data", "configs/demo.toml", "--feed", "1"), "--feed"),
     ],
 )
 def test_a_mistake_in_the_flags_is_one_line(words, said):

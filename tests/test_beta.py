@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -137,3 +138,15 @@ def test_a_bar_that_comes_late_into_a_hole_is_counted():
     joined.on_token([token[50]])
     assert joined.beta.returns == 59
     assert joined.beta.closed_ns == token[-1].open_ns + HOUR_NS
+
+
+def test_a_bar_that_is_told_again_with_other_numbers_replaces_the_first():
+    btc, token = (bars(closes) for closes in walks(9, 60, 1.0, 0.01))
+    wrong = msgspec.structs.replace(token[40], close=token[40].close * 2)
+    joined, straight = BetaOfSeries(beta_params()), BetaOfSeries(beta_params())
+    for series, told in ((joined, [*token[:40], wrong, *token[41:]]), (straight, token)):
+        series.on_btc(btc)
+        series.on_token(told)
+    assert joined.beta.fit() != straight.beta.fit()
+    joined.on_token([token[40]])
+    assert joined.beta.fit() == straight.beta.fit()

@@ -171,6 +171,20 @@ def test_a_stale_rating_never_ends_an_event():
     assert market.rate(BUY).event == first
 
 
+def test_a_neutral_that_goes_stale_before_it_has_held_ends_no_event():
+    market = Market(position=10_000_000)
+    first = market.rate(BUY).event
+    market.rate(NEUTRAL, ttl_s=100)
+    market.wait(50 * PERSISTENCE_S)
+    market.rate(NEUTRAL)
+    assert market.wait(1).event == first
+
+
+def test_a_rating_that_is_not_known_may_be_a_buy_and_is_bound_like_one():
+    ruling = Market(position=10_000_000).ask()
+    assert (ruling.room_bid_lots, ruling.room_by) == (SIGNAL_CAP, RoomBy.EVENT)
+
+
 def test_what_was_sold_in_between_is_not_bought_twice():
     market = Market(position=10_000_000)
     market.rate(BUY)
@@ -319,6 +333,17 @@ def test_a_restart_continues_the_event_and_grants_nothing():
     restarted = market.restarted()
     assert restarted.ask().event == market.ask().event
     assert restarted.ask().room_bid_lots == SIGNAL_CAP - 3_000_000
+    assert restarted.wait(1).is_held
+
+
+def test_a_restart_continues_the_time_that_a_buy_has_held():
+    market = Market(position=ABOVE)
+    market.rate(BUY)
+    market.wait(PERSISTENCE_S - 10)
+    market.outlook = msgspec.structs.replace(FRIENDLY, book=Thickness.THIN)
+    market.ask()
+    restarted = market.restarted()
+    assert not restarted.wait(9).is_held
     assert restarted.wait(1).is_held
 
 

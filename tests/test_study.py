@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -18,6 +19,8 @@ from engine.values.errors import UserError
 from engine.values.units import NS_PER_MS
 from tests.market_data import recorded
 from tests.outlook_builders import candles, walks
+
+PLAYBOOK = Path(__file__).resolve().parent.parent / "configs" / "playbook.toml"
 
 
 def written(path, bars: list[Candle]):
@@ -68,7 +71,7 @@ def test_the_page_is_whole_by_itself_and_the_same_every_time(files, tmp_path):
 
 
 def test_a_playbooks_rules_can_be_the_studys(files):
-    answer = json.loads(run(*files, "--json", "--playbook", "configs/playbook.toml").stdout)
+    answer = json.loads(run(*files, "--json", "--playbook", PLAYBOOK).stdout)
     usual = json.loads(run(*files, "--json").stdout)
     assert answer["fit"]["pairs"] < usual["fit"]["pairs"]
 

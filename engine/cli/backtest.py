@@ -1,32 +1,20 @@
 """`ballast backtest`: the engine of a config on recorded markets, against simulated fills."""
 
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from engine.cli.assemble import _setups
-from engine.cli.backtest_data import Data, data_of, first_mids
-from engine.cli.backtest_flags import latency_of, queue_of
-from engine.cli.loading import load_all
+from engine.cli.backtest_data import data_of
+from engine.cli.backtest_run import Ran, Wanted, check_flags, run_backtest
 from engine.cli.progress import shown
 from engine.cli.show import as_json, as_text
-from engine.core import Engine, EngineParams
-from engine.runtime.config import Config, MarketConfig, config_hash, load_config
-from engine.sim.account import Account
-from engine.sim.account_orders import exponents_of
-from engine.sim.backtest import Backtest, Params, Result
-from engine.sim.matching.queue import QueueModel
+from engine.runtime.config import load_config
 from engine.sim.tally import MarketTally
-from engine.trading.keeper import KeeperParams
-from engine.trading.maker import MakerParams
-from engine.trading.reconcile import ReconcileParams
 from engine.values.errors import UserError
-from engine.values.events import Event, RatingSet
 from engine.values.instrument import Instrument
-from engine.values.units import NS_PER_MS, NS_PER_S, PPM, Atoms, Ns, decimal_text, scaled
+from engine.values.units import NS_PER_S, Atoms, decimal_text
 
 
 def backtest(
@@ -48,165 +36,40 @@ def backtest(
     fees: Annotated[str, typer.Option(help="MAKER,TAKER in ppm, instead of the venue's.")] = "",
     balance: Annotated[str, typer.Option(help="Opening money like BTC=1,USDT=500.")] = "",
     epoch: Annotated[int, typer.Option(help="Which session of a data directory.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(help="Write fills, decisions and equity curve here, as JSON.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One object on the last line.")] = False,
 ) -> None:
     """Run CONFIG on recorded markets: same strategy, gate and orders as live, fills simulated."""
     paths = [*(data or []), *(more or [])]
     if not paths:
         raise UserError("--data: name what to run on")
+    wanted = Wanted(seed=seed, queue=queue, latency=latency, feed=feed, fees=fees, balance=balance)
+    check_flags(wanted)  # a mistake in them must not cost the reading of the data
     loaded = load_config(config)
-    model, delays = queue_of(queue), latency_of(latency, feed)
-    found = data_of(loaded, paths, epoch)
-    if fees:
-        found = _with_fees(found, fees)
-    accounts, money = _accounts(loaded, found, model, balance)
-    engine = _engine(loaded, str(config), found)
-    run = Backtest(engine, accounts, Params(seed=seed, latency=delays))
-    began_s = time.perf_counter()
-    result = run.run(shown(found.facts()), _Opening(loaded, found))
-    spent_s = time.perf_counter() - began_s
-    assumed = {
-        "queue": queue,
-        "latency": latency,
-        "feed": feed,
-        "fees_ppm": {
-            market: [item.maker_fee_ppm, item.taker_fee_ppm]
-            for market, item in found.instruments.items()
-        },
-        "opening": money,
-        "seed": seed,
-        "data": found.kind,
-        "data_hash": found.hash,
-        "config_hash": config_hash(loaded),
-        "notes": found.notes,
-        "not_modelled": result.not_modelled,
-    }
-    answer = summary(result, found.instruments, spent_s) | {"assumed": assumed}
+    found = msgspec.structs.replace(data_of(loaded, paths, epoch), shown=shown)
+    ran = run_backtest(loaded, str(config), found, wanted)
+    answer = summary(ran)
+    if out is not None:
+        _write(out, ran)
     if json:
         as_json(answer)
     else:
         as_text(*_lines(answer))
 
 
-class _Opening:
-    """The config's own ratings, told at the start; iterated once the data has a first moment."""
-
-    def __init__(self, config: Config, data: Data) -> None:
-        self._config = config
-        self._data = data
-
-    def __iter__(self) -> "Any":
-        first_ns = next((fact.at_ns for fact in self._data.facts()), 0)
-        for market in self._config.markets:
-            if market.rating is not None and market.market in self._data.instruments:
-                yield _rating(market, first_ns)
-
-
-def _rating(market: MarketConfig, now_ns: Ns) -> Event:
-    assert market.rating is not None
-    return RatingSet(
-        market=market.market,
-        at_ns=now_ns,
-        label=market.rating.label,
-        expires_ns=now_ns + int(market.rating.ttl_s * NS_PER_S),
-        source="config",
-    )
-
-
-def _engine(config: Config, name: str, data: Data) -> Engine:
-    """The engine over those markets of the config that the data holds."""
-    both = [
-        (market, strategy)
-        for market, strategy in zip(config.markets, load_all(config, name), strict=True)
-        if market.market in data.instruments
-    ]
-    if not both:
-        there = ", ".join(data.instruments)
-        raise UserError(f"{name}: no market of it is in the data; there are: {there}")
-    traded = msgspec.structs.replace(config, markets=[market for market, _ in both])
-    setups = _setups(traded, [strategy for _, strategy in both], data.instruments)
-    beside = [msgspec.structs.replace(each, own_orders_show=False) for each in setups]
-    params = EngineParams(
-        epoch=1,
-        id_prefix=config.id_prefix,
-        maker=MakerParams(config_hash=config_hash(config), reconcile=ReconcileParams()),
-        keeper=KeeperParams(reconcile_every_ns=int(config.runtime.reconcile_s * NS_PER_S)),
-        timer_ns=config.runtime.timer_ms * NS_PER_MS,
-    )
-    return Engine(beside, params)
-
-
-# --- money --------------------------------------------------------------------------------------
-
-
-def _accounts(
-    config: Config, data: Data, model: QueueModel, balance: str
-) -> tuple[dict[str, Account], dict[str, str]]:
-    """An account a venue, and what it opens with as text."""
-    accounts: dict[str, Account] = {}
-    told: dict[str, str] = {}
-    traded = {market.market for market in config.markets}
-    for venue in dict.fromkeys(item.venue for item in data.instruments.values()):
-        mine = [i for i in data.instruments.values() if i.venue == venue and i.market in traded]
-        if not mine:
-            continue
-        exponents = exponents_of(mine)
-        opening = data.opening.get(venue) or _targets(config, data, mine)
-        opening |= _balances(balance, exponents)
-        accounts[venue] = Account(mine, opening, model)
-        told |= {
-            asset: decimal_text(atoms, exponents[asset])
-            for asset, atoms in accounts[venue].atoms.items()
-        }
-    return accounts, told
-
-
-def _balances(text: str, exponents: dict[str, int]) -> dict[str, Atoms]:
-    found: dict[str, Atoms] = {}
-    for pair in filter(None, text.split(",")):
-        asset, _, amount = pair.partition("=")
-        try:
-            found[asset] = scaled(amount, exponents[asset])
-        except (KeyError, ValueError) as error:
-            raise UserError(f"--balance {pair!r} is not ASSET=amount of {exponents}") from error
-    return found
-
-
-def _targets(config: Config, data: Data, mine: list[Instrument]) -> dict[str, Atoms]:
-    """The target of every market, and money to reach its cap at twice the first price."""
-    exponents, opening = exponents_of(mine), dict.fromkeys(exponents_of(mine), 0)
-    mids = first_mids(data.facts(), {item.market for item in mine})
-    bands = {market.market: market.bands for market in config.markets}
-    for item in mine:
-        if item.market not in mids:
-            raise UserError(f"--data: no whole book of {item.market} is in it")
-        target, cap = (item.lots(getattr(bands[item.market], n)) for n in ("target", "cap"))
-        money = item.quote_atoms(mids[item.market], cap - target)
-        base_exponent, quote_exponent = item.base_exponent, item.quote_exponent
-        opening[item.base] += item.base_atoms(target) * 10 ** (exponents[item.base] - base_exponent)
-        opening[item.quote] += money * 10 ** (exponents[item.quote] - quote_exponent)
-    return opening
-
-
-def _with_fees(data: Data, text: str) -> Data:
+def _write(path: Path, ran: Ran) -> None:
+    whole = {"result": ran.result, "instruments": ran.instruments, "assumed": ran.assumed}
     try:
-        maker, taker = (int(part) for part in text.split(","))
-    except ValueError as error:
-        raise UserError(f"--fees {text!r} is not MAKER,TAKER in ppm") from error
-    if max(abs(maker), abs(taker)) > PPM:
-        raise UserError(f"--fees {text!r}: more than the whole price")
-    changed = {
-        market: msgspec.structs.replace(item, maker_fee_ppm=maker, taker_fee_ppm=taker)
-        for market, item in data.instruments.items()
-    }
-    return msgspec.structs.replace(data, instruments=changed)
+        path.write_bytes(msgspec.json.encode(whole))
+    except OSError as error:
+        raise UserError(f"--out {path}: cannot be written: {error.strerror}") from error
 
 
-# --- words --------------------------------------------------------------------------------------
-
-
-def summary(result: Result, instruments: dict[str, Instrument], spent_s: float) -> dict[str, Any]:
+def summary(ran: Ran) -> dict[str, Any]:
     """The result for a script: amounts as decimal text in the quote asset."""
+    result, spent_s = ran.result, ran.seconds
     return {
         "facts": result.facts,
         "processed": result.processed,
@@ -215,7 +78,8 @@ def summary(result: Result, instruments: dict[str, Instrument], spent_s: float) 
         "seconds": spent_s,
         "facts_per_s": result.facts / spent_s if spent_s else 0.0,
         "digest": result.digest,
-        "markets": [_market(tally, instruments[name]) for name, tally in result.markets.items()],
+        "markets": [_market(each, ran.instruments[name]) for name, each in result.markets.items()],
+        "assumed": ran.assumed,
     }
 
 

@@ -26,7 +26,10 @@ SURVEY_LINES = 20_000
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
-    """`facts` opens the data from its start. `opening` is what the account held then, if told."""
+    """`facts` opens the data from its start. `opening` is what the account held then, if told.
+
+    `shown` is put around the facts of the run itself, as for a progress bar.
+    """
 
     instruments: dict[str, Instrument]
     facts: Callable[[], Source]
@@ -34,6 +37,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     hash: str
     notes: list[str]
+    shown: Callable[[Source], Source] = iter
 
 
 def data_of(config: Config, paths: list[Path], epoch: int) -> Data:

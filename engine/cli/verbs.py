@@ -29,6 +29,7 @@ GROUPS = {
     "capture": "capture:app",
     "playbook": "playbook:app",
     "study": "study:app",
+    "peg": "peg:app",
 }
 """Verbs with verbs of their own, and the Typer that holds those."""
 

@@ -1,0 +1,192 @@
+"""One back-test from a config, data and what is assumed: for the verb, a sweep or a tear sheet."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from engine.cli.assemble import _rating, _setups
+from engine.cli.backtest_data import Data, first_mids
+from engine.cli.backtest_flags import latency_of, queue_of
+from engine.cli.loading import load_all
+from engine.core import Engine, EngineParams
+from engine.runtime.config import Config, config_hash
+from engine.sim.account import Account
+from engine.sim.account_orders import exponents_of
+from engine.sim.backtest import Backtest, Params, Result, Watch
+from engine.sim.matching.queue import QueueModel
+from engine.trading.keeper import KeeperParams
+from engine.trading.maker import MakerParams
+from engine.trading.reconcile import ReconcileParams
+from engine.values.errors import UserError
+from engine.values.events import Event
+from engine.values.instrument import Instrument
+from engine.values.units import NS_PER_MS, NS_PER_S, PPM, Atoms, decimal_text, scaled
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a back-test assumes, in the words of the command's flags; "" leaves it to the data."""
+
+    seed: int = 0
+    queue: str = "power:1"
+    latency: str = "5ms"
+    feed: str = "5ms"
+    fees: str = ""
+    balance: str = ""
+
+
+class Ran(msgspec.Struct, frozen=True, kw_only=True):
+    """A result, and all that it rests on."""
+
+    result: Result
+    instruments: dict[str, Instrument]
+    assumed: dict[str, Any]
+    seconds: float
+
+
+def check_flags(wanted: Wanted) -> None:
+    """Raises UserError where a word of `wanted` means nothing, whatever the data are."""
+    queue_of(wanted.queue)
+    latency_of(wanted.latency, wanted.feed)
+    if wanted.fees:
+        _fees_of(wanted.fees)
+
+
+def run_backtest(
+    config: Config, name: str, data: Data, wanted: Wanted, watch: Watch | None = None
+) -> Ran:
+    """Run `config`, whose file is `name`, on all of `data`. Raises UserError."""
+    model, delays = queue_of(wanted.queue), latency_of(wanted.latency, wanted.feed)
+    found = _with_fees(data, wanted.fees) if wanted.fees else data
+    accounts, money = _accounts(config, found, model, wanted.balance)
+    engine = _engine(config, name, found)
+    run = Backtest(engine, accounts, Params(seed=wanted.seed, latency=delays), watch)
+    began_s = time.perf_counter()
+    result = run.run(found.shown(found.facts()), _Opening(config, found))
+    fees = {m: [i.maker_fee_ppm, i.taker_fee_ppm] for m, i in found.instruments.items()}
+    assumed = {
+        **msgspec.structs.asdict(wanted),
+        "fees": fees,
+        "balance": money,
+        "data": found.kind,
+        "data_hash": found.hash,
+        "config_hash": config_hash(config),
+        "notes": found.notes,
+        "not_modelled": result.not_modelled,
+    }
+    return Ran(
+        result=result,
+        instruments=found.instruments,
+        assumed=assumed,
+        seconds=time.perf_counter() - began_s,
+    )
+
+
+class _Opening:
+    """The config's own ratings, told at the start; iterated once the data has a first moment."""
+
+    def __init__(self, config: Config, data: Data) -> None:
+        self._config = config
+        self._data = data
+
+    def __iter__(self) -> Iterator[Event]:
+        first_ns = next((fact.at_ns for fact in self._data.facts()), 0)
+        for market in self._config.markets:
+            if market.rating is not None and market.market in self._data.instruments:
+                yield _rating(market, first_ns)
+
+
+def _engine(config: Config, name: str, data: Data) -> Engine:
+    """The engine over those markets of the config that the data holds."""
+    both = [
+        (market, strategy)
+        for market, strategy in zip(config.markets, load_all(config, name), strict=True)
+        if market.market in data.instruments
+    ]
+    if not both:
+        there = ", ".join(data.instruments)
+        raise UserError(f"{name}: no market of it is in the data; there are: {there}")
+    traded = msgspec.structs.replace(config, markets=[market for market, _ in both])
+    setups = _setups(traded, [strategy for _, strategy in both], data.instruments)
+    beside = [msgspec.structs.replace(each, own_orders_show=False) for each in setups]
+    params = EngineParams(
+        epoch=1,
+        id_prefix=config.id_prefix,
+        maker=MakerParams(config_hash=config_hash(config), reconcile=ReconcileParams()),
+        keeper=KeeperParams(reconcile_every_ns=int(config.runtime.reconcile_s * NS_PER_S)),
+        timer_ns=config.runtime.timer_ms * NS_PER_MS,
+    )
+    return Engine(beside, params)
+
+
+# --- money --------------------------------------------------------------------------------------
+
+
+def _accounts(
+    config: Config, data: Data, model: QueueModel, balance: str
+) -> tuple[dict[str, Account], dict[str, str]]:
+    """An account a venue, and what it opens with as text."""
+    accounts: dict[str, Account] = {}
+    told: dict[str, str] = {}
+    traded = {market.market for market in config.markets}
+    for venue in dict.fromkeys(item.venue for item in data.instruments.values()):
+        mine = [i for i in data.instruments.values() if i.venue == venue and i.market in traded]
+        if not mine:
+            continue
+        exponents = exponents_of(mine)
+        opened = data.opening.get(venue) or _targets(config, data, mine)
+        opening = {**opened, **_balances(balance, exponents)}
+        accounts[venue] = Account(mine, opening, model)
+        told |= {
+            asset: decimal_text(atoms, exponents[asset])
+            for asset, atoms in accounts[venue].atoms.items()
+        }
+    return accounts, told
+
+
+def _balances(text: str, exponents: dict[str, int]) -> dict[str, Atoms]:
+    found: dict[str, Atoms] = {}
+    for pair in filter(None, text.split(",")):
+        asset, _, amount = pair.partition("=")
+        try:
+            found[asset] = scaled(amount, exponents[asset])
+        except (KeyError, ValueError) as error:
+            known = ", ".join(exponents)
+            raise UserError(f"--balance {pair!r} is not ASSET=amount of {known}") from error
+    return found
+
+
+def _targets(config: Config, data: Data, mine: list[Instrument]) -> dict[str, Atoms]:
+    """The target of every market, and money to reach its cap at twice the first price."""
+    exponents, opening = exponents_of(mine), dict.fromkeys(exponents_of(mine), 0)
+    mids = first_mids(data.facts(), {item.market for item in mine})
+    bands = {market.market: market.bands for market in config.markets}
+    for item in mine:
+        if item.market not in mids:
+            raise UserError(f"--data: no whole book of {item.market} is in it")
+        target, cap = (item.lots(getattr(bands[item.market], n)) for n in ("target", "cap"))
+        money = item.quote_atoms(mids[item.market], cap - target)
+        base_exponent, quote_exponent = item.base_exponent, item.quote_exponent
+        opening[item.base] += item.base_atoms(target) * 10 ** (exponents[item.base] - base_exponent)
+        opening[item.quote] += money * 10 ** (exponents[item.quote] - quote_exponent)
+    return opening
+
+
+def _fees_of(text: str) -> tuple[int, int]:
+    try:
+        maker, taker = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise UserError(f"--fees {text!r} is not MAKER,TAKER in ppm") from error
+    if max(abs(maker), abs(taker)) > PPM:
+        raise UserError(f"--fees {text!r}: more than the whole price")
+    return maker, taker
+
+
+def _with_fees(data: Data, text: str) -> Data:
+    maker, taker = _fees_of(text)
+    changed = {
+        market: msgspec.structs.replace(item, maker_fee_ppm=maker, taker_fee_ppm=taker)
+        for market, item in data.instruments.items()
+    }
+    return msgspec.structs.replace(data, instruments=changed)
