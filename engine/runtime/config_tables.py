@@ -40,12 +40,16 @@ class HostParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class RuntimeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[runtime]`: how often time passes inside the engine, and what a strategy may use of it."""
+    """`[runtime]`: how often time passes inside the engine, and what a strategy may use of it.
+
+    `record` keeps all that the engine was fed, for `ballast replay`, `backtest` and `review`.
+    """
 
     timer_ms: int = 100
     quote_budget_ms: int = 20
     reconcile_s: float = 60.0
     stop_s: float = 5.0
+    record: bool = True
     host: HostParams = HostParams()
 
     def __post_init__(self) -> None:

@@ -23,6 +23,7 @@ from engine.runtime.consumer import Consumer
 from engine.runtime.hang import HangGuard
 from engine.runtime.inbox import Inbox
 from engine.runtime.journal import JournalFailed, JournalFull, SqliteJournal
+from engine.runtime.recorder import Recorder
 from engine.runtime.rehearsal import Rehearsal
 from engine.runtime.sender import Sender
 from engine.values.commands import Cancel, CancelAll, Command
@@ -91,6 +92,7 @@ class Live:
         self.spin = Spin(self.inbox, params.host)
         self.scratch: Callable[[], Engine] | None = None
         self.heart: Heart | None = None
+        self.recorder: Recorder | None = None
 
     def on_alert(self, tell: Callable[[Alert], None]) -> None:
         self._on_alert.append(tell)
@@ -186,8 +188,12 @@ class Live:
         if type(event) is Timer:
             self._heed_queue(event)
         began_ns = self._busy_since_ns = time.perf_counter_ns()
+        if self.recorder is not None:
+            self.recorder.take(event)
         step = self.engine.process(event)
         self._busy_since_ns = 0
+        if self.recorder is not None and (step.records or step.commands):
+            self.recorder.made(step)
         if step.commands:
             self._keep_and_send(step)
         elif step.records:
@@ -246,6 +252,8 @@ class Live:
             step_ns = self.clock.step_ns()
             if abs(step_ns) > STEP_NS_MIN:
                 self.inbox.put(ClockStep(at_ns=now_ns, step_ns=step_ns))
+            if self.recorder is not None and (why := self.recorder.complaint()):
+                self._tell(Alert(market="", at_ns=now_ns, level="warning", text=why))
             age_ns = self._journal.unsynced_age_ns()
             if age_ns > period_ns:
                 self.inbox.put(JournalLag(at_ns=now_ns, age_ns=age_ns))

@@ -34,6 +34,10 @@ class Advice(Protocol):
 
     def on_trade(self, fact: Trade) -> None: ...
 
+    def on_lost(self, at_ns: Ns) -> None:
+        """The book is not vouched for, and trades may pass unseen."""
+        ...
+
     def on_rating(self, word: RatingSet) -> None: ...
 
     def load(self, word: PlaybookSet) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from engine.signals.context import ContextMeter
 from engine.signals.ratings import SOURCE, Ratings, RatingsParams
+from engine.signals.trade_bars import TradeBars, compare
 from engine.trading.hedge_params import HedgeParams
 from engine.trading.hedge_sight import HedgeSight
 from engine.trading.hedge_trend import trend_sigmas
@@ -24,11 +25,13 @@ from engine.values.errors import UserError
 from engine.values.events import BarFact, BarsClosed, PlaybookSet, RatingLabel, RatingSet, Trade
 from engine.values.facts import Bar
 from engine.values.instrument import Instrument
-from engine.values.records import Record, Ruled
+from engine.values.records import BarDiffers, Record, Ruled
 from engine.values.units import NS_PER_MS, NS_PER_S, Lot, Ns
 
 SAMPLE_NS = 200 * NS_PER_MS
 BARS_KEPT = 1_000
+SEEN_KEPT = 3
+NO_DEPTHS = ((0, 0), (0, 0), (0, 0))
 TREND_BARS = 20
 """The window of the trend that a hedge's third stage waits for, in bars of the policy's span."""
 
@@ -57,6 +60,8 @@ class Counsel:
         self._set: RatingSet | None = None
         self._own: dict[Ns, RatingSet] = {}
         self._news: list[Record] = []
+        spans = setup.technical.spans_ns if setup.technical else ()
+        self._seen = {span_ns: TradeBars(span_ns, SEEN_KEPT) for span_ns in spans}
         self._kept: dict[tuple[str, Ns], deque[Bar]] = {}
         self._sampled_ns: Ns = 0
 
@@ -87,11 +92,20 @@ class Counsel:
             return
         if isinstance(fact, BarsClosed):
             self.ratings.on_closed(fact)
+            if not fact.is_history:
+                self._compare(fact)
         else:
             self.ratings.on_forming(fact)
 
     def on_trade(self, fact: Trade) -> None:
         self._context.on_trade(fact.lots, fact.at_ns)
+        for seen in self._seen.values():
+            seen.on_trade(fact)
+
+    def on_lost(self, at_ns: Ns) -> None:
+        self._context.on_market(at_ns, NO_DEPTHS, None, None, 0.0)
+        for seen in self._seen.values():
+            seen.on_sight_lost()
 
     def on_rating(self, word: RatingSet) -> None:
         """The engine's own ratings come back from the journal in this way, too."""
@@ -198,6 +212,21 @@ class Counsel:
             self._context.on_token_bars(span_ns, bars, at_ns)
         if market == self.broad:
             self._context.on_btc_bars(span_ns, bars, at_ns)
+
+    def _compare(self, fact: BarsClosed) -> None:
+        """A venue's bar beside the one of the trades that we saw: what differs is told."""
+        for bar in fact.bars:
+            own = self._seen[fact.span_ns].bar(bar.open_ns) if fact.span_ns in self._seen else None
+            if own is not None and not compare(bar, own).is_nothing:
+                self._news.append(
+                    BarDiffers(
+                        market=self.market,
+                        at_ns=fact.at_ns,
+                        span_ns=fact.span_ns,
+                        venue=bar,
+                        own=own,
+                    )
+                )
 
     def _heed_own(self, now_ns: Ns) -> None:
         """A rating of ours that says something else is a fact of its own, and is journaled."""

@@ -108,6 +108,8 @@ class Quoter:
         self.features.pause()
         self.second_stream.reset()
         self.delay.reset()
+        if self.guidance.advice is not None:
+            self.guidance.advice.on_lost(fact.at_ns)
 
     def on_top(self, fact: TopOfBook) -> None:
         self.second_stream.on_top(fact, self.sequence)
