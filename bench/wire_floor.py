@@ -1,7 +1,7 @@
 """The floor of the wire benchmark: uvloop, picows, msgspec and nothing else.
 
 `python -m bench.wire_floor STREAM_URL API_URL`: no book, no risk, no journal. It decodes each depth
-frame and places one post-only order two ticks below the best bid that it names.
+frame and places one post-only order BUY_BELOW ticks below the best bid that it names.
 """
 
 import asyncio

@@ -1,9 +1,10 @@
 """The venue of the wire benchmark: as much of Binance as an engine needs, and two stamps.
 
 It sends depth frames of twenty levels a side on a fixed beat, whatever the client does, and notes
-when each left. Every frame moves the market, and no price of the best bid comes again within
-seconds, so the price of an order names the frame that caused it. It matches nothing, tells no
-reports and enforces nothing: `ballast venue` does that, and costs too much to be a ruler.
+when each left. Every frame moves the market up, so that the best bid is always a new order, and
+every LEG frames it falls back; no price of the best bid comes again within seconds, so the price
+of an order names the frame that caused it. It matches nothing, tells no reports and enforces
+nothing: `ballast venue` does that, and costs too much to be a ruler.
 """
 
 import asyncio
@@ -17,8 +18,9 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_create_server
 HOST, SYMBOL = "127.0.0.1", "BTCUSDT"
 BASE_TICK, STEP_TICKS, LEG = 10_000_000, 3, 500
 SPREAD_TICKS, LEVELS = 2, 20
-BUY_BELOW = 2
-"""An order to buy stands so many ticks below the best bid that caused it."""
+BUY_BELOW = 149
+"""An order to buy stands so many ticks below the best bid that caused it: far enough that a quote
+after a hundred missed frames crosses none of the client's own on the other side."""
 LIMITS = [
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 10**9},
     {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 10**9},
@@ -38,10 +40,9 @@ REST = {
 
 
 def bid_tick(number: int) -> int:
-    """Up in steps and down again, one tick beside: a price comes again after 2 x LEG frames."""
+    """Up in steps, then back and up again one tick beside: a price comes again after 3 x LEG."""
     turn, place = divmod(number, LEG)
-    is_down = turn % 2
-    return BASE_TICK + STEP_TICKS * (LEG - place if is_down else place) + is_down
+    return BASE_TICK + STEP_TICKS * place + turn % STEP_TICKS
 
 
 def price(tick: int) -> str:

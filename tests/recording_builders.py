@@ -3,19 +3,9 @@
 import msgspec
 import zstandard
 
+from engine.runtime.blocks import AS_MSGPACK, END, ENTRIES, HEADER, PART_HEAD, Ended, framed
 from engine.runtime.config import config_hash, load_config
-from engine.runtime.recording import (
-    AS_MSGPACK,
-    END,
-    ENTRIES,
-    HEADER,
-    MAGIC,
-    PART_HEAD,
-    Ended,
-    Header,
-    file_name,
-    framed,
-)
+from engine.runtime.recording import MAGIC, Header, file_name
 from tests.sim import builders
 from tests.sim.venue import BTT
 from tests.sim.world import START_NS, World

@@ -1,11 +1,12 @@
 """Facts are taken one by one: at once where nothing is under way, else in a turn of their own."""
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 
 import pytest
 
-from engine.runtime.consumer import BATCH_MAX, Consumer
+from engine.runtime.consumer import BATCH_MAX, REST_NS, Consumer
 from engine.runtime.inbox import Inbox
 from engine.values.events import BookDelta, OrderSent
 
@@ -41,13 +42,13 @@ class Taker:
 async def running():
     taker = Taker()
     task = asyncio.create_task(taker.consumer().run())
-    await asyncio.sleep(0.001)
+    await asyncio.sleep(2 * REST_NS / 1e9)
     yield taker, task
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_fact_that_finds_nothing_waiting_is_taken_before_put_returns():
+async def test_a_fact_that_finds_the_engine_at_rest_is_taken_before_put_returns():
     async with running() as (taker, _):
         taker.inbox.put(delta(1))
         assert taker.taken == [delta(1)]
@@ -59,8 +60,21 @@ async def test_the_rest_of_a_burst_waits_for_the_next_turn_so_that_it_can_be_mer
             taker.inbox.put(delta(n))
         assert taker.taken == [delta(1)]
         await asyncio.sleep(0.001)
-        assert [fact.sequence for fact in taker.taken] == [1, 2, 3, 9]
-        assert taker.inbox.merged == 5
+        assert [fact.sequence for fact in taker.taken] == [1, 9]
+        assert taker.inbox.merged == 7
+
+
+async def test_right_after_other_work_a_fact_waits_for_the_rest_of_its_burst():
+    async with running() as (taker, _):
+        taker.answer = lambda fact: time.sleep(0.002)
+        taker.inbox.put(ours(1))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        for n in range(2, 10):
+            taker.inbox.put(delta(n))
+        assert taker.taken == [ours(1)]
+        await asyncio.sleep(0.01)
+        assert [type(fact) for fact in taker.taken] == [OrderSent, BookDelta]
 
 
 async def test_what_a_fact_puts_while_it_is_taken_is_taken_after_it():

@@ -7,7 +7,7 @@ import pytest
 
 from engine.market.book import Book
 from engine.runtime import inbox as inboxes
-from engine.runtime.inbox import MERGE_ABOVE, OURS, Inbox, InboxFull
+from engine.runtime.inbox import OURS, Inbox, InboxFull
 from engine.values.events import (
     AccountFact,
     BookDelta,
@@ -45,12 +45,6 @@ def drained(inbox):
     return [inbox.take() for _ in range(len(inbox))]
 
 
-def full(inbox):
-    for n in range(MERGE_ABOVE):
-        inbox.put(trade(n))
-    return inbox
-
-
 def test_a_calm_inbox_keeps_every_public_fact_in_order():
     inbox, facts = Inbox(), [delta(1), top(1)]
     for fact in facts:
@@ -61,21 +55,21 @@ def test_a_calm_inbox_keeps_every_public_fact_in_order():
 
 def test_what_the_venue_says_of_our_orders_does_not_wait_behind_the_market():
     inbox = Inbox()
-    for fact in (delta(1), trade(2), ours(3), delta(4), ours(5)):
+    for fact in (delta(1), trade(2), ours(3), top(4), ours(5)):
         inbox.put(fact)
-    assert drained(inbox) == [ours(3), ours(5), delta(1), trade(2), delta(4)]
+    assert drained(inbox) == [ours(3), ours(5), delta(1), trade(2), top(4)]
 
 
 def test_every_fact_about_our_orders_and_account_goes_first():
     assert set(get_args(OrderFact)) | set(get_args(AccountFact)) == OURS
 
 
-def test_under_load_deltas_become_one_that_says_the_same():
-    inbox = full(Inbox())
+def test_deltas_that_wait_become_one_that_says_the_same():
+    inbox = Inbox()
     inbox.put(delta(100, bids=[(5, 1), (6, 2)]))
     inbox.put(delta(101, bids=[(5, 0), (7, 3)]))
     assert inbox.merged == 1
-    (last,) = drained(inbox)[MERGE_ABOVE:]
+    (last,) = drained(inbox)
     assert (last.sequence, last.at_ns) == (101, 101)
     assert last.bids == [(5, 1), (6, 2), (5, 0), (7, 3)]
 
@@ -86,17 +80,17 @@ def test_under_load_deltas_become_one_that_says_the_same():
      BookSnapshot(market="m", at_ns=1, sequence=1, bids=[], asks=[])],
 )  # fmt: skip
 def test_nothing_is_merged_past_a_fact_that_matters(between):
-    inbox = full(Inbox())
+    inbox = Inbox()
     for fact in (delta(100), between, delta(101)):
         inbox.put(fact)
-    assert drained(inbox)[MERGE_ABOVE:] == [delta(100), between, delta(101)]
+    assert drained(inbox) == [delta(100), between, delta(101)]
 
 
 def test_markets_and_kinds_are_merged_apart():
-    inbox = full(Inbox())
+    inbox = Inbox()
     for fact in (delta(100, "m"), delta(101, "n"), top(102, "m"), delta(103, "n"), top(104, "m")):
         inbox.put(fact)
-    left = drained(inbox)[MERGE_ABOVE:]
+    left = drained(inbox)
     assert [(type(fact), fact.market, fact.sequence) for fact in left] == [
         (BookDelta, "m", 100),
         (BookDelta, "n", 103),
@@ -105,41 +99,41 @@ def test_markets_and_kinds_are_merged_apart():
 
 
 def test_a_partner_is_found_however_many_markets_send_in_between():
-    inbox, markets = full(Inbox()), [f"m{n}" for n in range(200)]
+    inbox, markets = Inbox(), [f"m{n}" for n in range(200)]
     for n in range(1_000):
         inbox.put(delta(n, markets[n % 200]))
-    assert [fact.sequence for fact in drained(inbox)[MERGE_ABOVE:]] == list(range(800, 1_000))
+    assert [fact.sequence for fact in drained(inbox)] == list(range(800, 1_000))
 
 
 def test_a_fact_about_one_book_does_not_keep_another_market_apart():
-    inbox, lost = full(Inbox()), BookLost(market="m", at_ns=1, reason="gap")
+    inbox, lost = Inbox(), BookLost(market="m", at_ns=1, reason="gap")
     for fact in (delta(100, "n"), lost, delta(101, "n")):
         inbox.put(fact)
-    assert drained(inbox)[MERGE_ABOVE:] == [delta(101, "n"), lost]
+    assert drained(inbox) == [delta(101, "n"), lost]
 
 
 def test_our_own_facts_keep_no_deltas_apart_since_they_go_before_both():
-    inbox = full(Inbox())
+    inbox = Inbox()
     for fact in (delta(100), ours(1), delta(101)):
         inbox.put(fact)
-    assert drained(inbox) == [ours(1), *(trade(n) for n in range(MERGE_ABOVE)), delta(101)]
+    assert drained(inbox) == [ours(1), delta(101)]
 
 
 def test_nothing_is_merged_past_a_fact_about_a_wire():
-    inbox, gone = full(Inbox()), Disconnected(
+    inbox, gone = Inbox(), Disconnected(
         venue="v", stream=Stream.PUBLIC, at_ns=1, reason="reset"
     )  # fmt: skip
     for fact in (delta(100), gone, delta(101)):
         inbox.put(fact)
-    assert drained(inbox)[MERGE_ABOVE:] == [delta(100), gone, delta(101)]
+    assert drained(inbox) == [delta(100), gone, delta(101)]
 
 
 def test_a_book_fact_that_was_taken_is_never_folded_into():
-    inbox = full(Inbox())
+    inbox = Inbox()
     inbox.put(delta(100))
     drained(inbox)
-    full(inbox).put(delta(101))
-    assert [fact.sequence for fact in drained(inbox)[MERGE_ABOVE:]] == [101]
+    inbox.put(delta(101))
+    assert [fact.sequence for fact in drained(inbox)] == [101]
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -182,9 +176,9 @@ def test_more_waiting_than_the_bound_is_an_alarm_and_not_a_loss(monkeypatch):
     assert len(inbox) == 100
 
 
-def test_whoever_listens_hears_of_every_fact_that_waits():
+def test_whoever_listens_hears_of_every_fact_that_was_put():
     inbox, depths = Inbox(), []
     inbox.on_put = lambda: depths.append(len(inbox))
-    for fact in (delta(1), ours(2), delta(3)):
+    for fact in (delta(1), ours(2), top(3)):
         inbox.put(fact)
     assert depths == [1, 2, 3]

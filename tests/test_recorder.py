@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.runtime import recorder as module
+from engine.runtime import block_file as module
 from engine.runtime.recorder import Recorder, RecorderParams
 from engine.runtime.recording import ending, entries, events, sessions
 from engine.sim.replay import Made
@@ -181,9 +181,9 @@ def test_damage_in_the_middle_is_no_torn_tail(tmp_path):
 
 def test_a_full_disk_ends_the_recording_with_one_complaint(tmp_path):
     recorder = opened(tmp_path, RecorderParams(free_bytes_min=10**18))
-    until(lambda: not recorder._is_on)
+    until(lambda: not recorder._file.is_on)
     recorder.take(Timer(at_ns=1))
-    until(lambda: not recorder._thread.is_alive())
+    until(lambda: not recorder._file.thread.is_alive())
     assert "bytes are free" in recorder.complaint()
     assert recorder.complaint() == ""
     recorder.close()
@@ -211,7 +211,7 @@ def test_a_disk_that_hangs_bounds_the_memory_and_never_the_engine(tmp_path, monk
         began = time.perf_counter()
         recorder.take(fact)
         worst_s = max(worst_s, time.perf_counter() - began)
-        assert len(recorder._waiting) <= 501
+        assert len(recorder._file.waiting) <= 501
     assert worst_s < 0.5
     assert "too slow" in recorder.complaint()
     disk.is_stuck = False
@@ -223,7 +223,7 @@ def test_a_second_recording_of_one_epoch_is_refused_not_written_over(tmp_path):
     first.take(Timer(at_ns=1))
     first.close()
     second = opened(tmp_path)
-    until(lambda: not second._thread.is_alive())
+    until(lambda: not second._file.thread.is_alive())
     assert "exists" in second.complaint()
     assert list(events(tmp_path)) == [Timer(at_ns=1)]
 

@@ -21,6 +21,7 @@ VERBS = {
     "bench": "bench",
     "replay": "replay",
     "backtest": "backtest",
+    "review": "review",
 }
 """Each verb and the file beside this one that holds it, as a function of the same name."""
 GROUPS = {

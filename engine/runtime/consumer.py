@@ -1,18 +1,21 @@
-"""The single consumer: one fact after another, at once where nothing is waiting.
+"""The single consumer: one fact after another, at once where the engine was at rest.
 
-No task is woken between a frame and its decision. Only the first fact of a turn of the loop is
-taken at once: what else the same read of a socket brought waits for the next turn, and can be
-merged.
+No task is woken between a frame and its decision. Right after other work a fact waits for a turn of
+its own: what else the same read of a socket brings can then be merged into it.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from engine.runtime.inbox import Inbox, nobody
 from engine.values.events import Event
+from engine.values.units import Ns
 
 BATCH_MAX = 64
 """Facts consumed before the loop may serve its sockets again."""
+REST_NS = 200_000
+"""So long after the last work a fact finds the engine at rest; sooner there may be a queue."""
 
 
 class Consumer:
@@ -32,6 +35,7 @@ class Consumer:
         self._idle = idle
         self._is_taken = True
         """Something is under way, or a turn is due that will take what waits."""
+        self._worked_ns: Ns = 0
 
     async def run(self) -> None:
         """Consume until `is_done`. Raises what `process` raised, and then nothing is taken."""
@@ -49,7 +53,8 @@ class Consumer:
         if not self._is_taken:
             self._is_taken = True
             self._call_soon(self._turn)
-            self._take(1)
+            if time.monotonic_ns() - self._worked_ns > REST_NS:
+                self._take(1)
 
     def _turn(self) -> None:
         if self._ended.done():
@@ -60,6 +65,7 @@ class Consumer:
         elif not self._ended.done():
             self._is_taken = False
             self._idle()
+            self._worked_ns = time.monotonic_ns()
 
     def _take(self, most: int) -> None:
         try:

@@ -1,9 +1,9 @@
 """The one inbox: facts wait here in order; market facts may be merged under load, ours never.
 
 What the venue says of our orders goes before what waits of the public market: the two come over
-wires of their own and never had an order between them. Under load a book fact is folded into the
-one of its market that waits, unless a fact stands between them that is about that book, a wire, a
-clock or all markets.
+wires of their own and never had an order between them. A book fact is folded into the one of its
+market that waits, unless a fact stands between them that is about that book, a wire, a clock or all
+markets: whoever is late decides on the newest book, and nothing waits that is known to be old.
 """
 
 from collections import deque
@@ -28,9 +28,6 @@ from engine.values.events import (
     VenueState,
 )
 
-MERGE_ABOVE = 2
-"""Public facts waiting before those of one market are merged: a decision never waits for more than
-the one that is under way and these."""
 MERGED_LEVELS_MAX = 4_096
 WAITING_MAX = 100_000
 """More than this waiting means that the engine is not consuming: an alarm, not a queue."""
@@ -112,7 +109,7 @@ class Inbox:
     def _queue(self, event: Event) -> bool:
         """Put a fact behind the others; False where it was folded into one of them."""
         fact: Event | _Waiting = event
-        if len(self._facts) >= MERGE_ABOVE and isinstance(event, BookDelta | TopOfBook):
+        if isinstance(event, BookDelta | TopOfBook):
             if self._merge(event):
                 return False
             fact = self._open[type(event), event.market] = _Waiting(event)

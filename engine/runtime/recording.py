@@ -5,17 +5,13 @@ order, an end. Each block says how long it is and carries a hash, so that a read
 one that is whole. A session is a file an hour, all of one epoch.
 """
 
-import hashlib
-import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
-import zstandard
 
 from engine.core import EngineParams
+from engine.runtime.blocks import END, ENTRIES, Ended, blocks, header_in, parts_of
 from engine.runtime.config import Config, config_hash
 from engine.runtime.plugins import LoadedStrategy
 from engine.sim.replay import Entry, Made
@@ -27,14 +23,6 @@ from engine.values.units import Ns
 DIRECTORY_NAME = "sessions"
 SUFFIX = ".rec"
 MAGIC = b"ballast recording 1\n"
-HEADER, ENTRIES, END = 1, 2, 3
-BLOCK_HEAD = struct.Struct(">BII8s")
-"""Kind, entries, packed bytes, hash of those three and of the packed bytes."""
-PART_HEAD = struct.Struct(">BI")
-AS_MSGPACK, AS_JSON = 0, 1
-"""JSON holds whole numbers beyond 64 bits, which money of a fine market may be."""
-PACKED_BYTES_MAX = 64_000_000
-RAW_BYTES_MAX = 512_000_000
 
 
 class StrategyMark(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,13 +52,6 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     past_seq: int
 
 
-class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """The last block of a file that was closed in order. `goes_on` is true between two hours."""
-
-    goes_on: bool
-    reason: str = ""
-
-
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """One run of an engine: its header and its files, hour by hour."""
 
@@ -80,15 +61,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"<session {self.header.epoch} {len(self.files)} files {self.size_bytes} bytes>"
-
-
-class Block(msgspec.Struct, frozen=True):
-    """One whole block as it was read."""
-
-    kind: int
-    count: int
-    packed: bytes
-    end: int
 
 
 def header_of(
@@ -118,12 +90,6 @@ def header_of(
         strategies=marks,
         past_seq=past_seq,
     )
-
-
-def framed(kind: int, count: int, packed: bytes) -> bytes:
-    """A block as it stands in a file."""
-    digest = _digest(kind, count, packed)
-    return BLOCK_HEAD.pack(kind, count, len(packed), digest) + packed
 
 
 def file_name(epoch: int, part: int) -> str:
@@ -159,15 +125,15 @@ def entries(session: Session) -> Iterator[Entry]:
     """Everything of a session up to the last whole block. Raises UserError on damage before it."""
     for number, file in enumerate(session.files):
         is_last = number == len(session.files) - 1
-        for block in _blocks(file, is_last=is_last):
+        for block in blocks(file, MAGIC, is_last=is_last):
             if block.kind == ENTRIES:
-                yield from _entries_of(file, block)
+                yield from parts_of(file, block, Entry)
 
 
 def ending(session: Session) -> Ended | None:
     """How the session's last file was closed; None where its process died or goes on."""
     last = None
-    for block in _blocks(session.files[-1], is_last=True):
+    for block in blocks(session.files[-1], MAGIC, is_last=True):
         last = block
     if last is None or last.kind != END:
         return None
@@ -176,13 +142,8 @@ def ending(session: Session) -> Ended | None:
 
 def read_header(path: Path) -> Header:
     """Raises UserError for what is no recording of this version."""
-    first = next(_blocks(path, is_last=True), None)
-    if first is None or first.kind != HEADER:
-        raise UserError(f"{path}: the header of the recording is missing")
-    try:
-        return msgspec.json.decode(_unpacked(path, first), type=Header)
-    except (msgspec.MsgspecError, ValueError) as error:
-        raise UserError(f"{path}: the header cannot be read: {error}") from error
+    found: Header = header_in(path, MAGIC, Header)
+    return found
 
 
 def _found(directory: Path) -> list[Session]:
@@ -194,7 +155,7 @@ def _found(directory: Path) -> list[Session]:
 
 def _session(files: list[Path]) -> Session:
     """A process that died while it began an hour left a file without a header."""
-    if len(files) > 1 and next(_blocks(files[-1], is_last=True), None) is None:
+    if len(files) > 1 and next(blocks(files[-1], MAGIC, is_last=True), None) is None:
         files = files[:-1]
     header = read_header(files[0])
     if header.part or len(files) != 1 + read_header(files[-1]).part:
@@ -202,72 +163,3 @@ def _session(files: list[Path]) -> Session:
     return Session(
         header=header, files=files, size_bytes=sum(file.stat().st_size for file in files)
     )
-
-
-def _blocks(path: Path, *, is_last: bool) -> Iterator[Block]:
-    """Whole blocks in order. Only the end of the last file may be torn."""
-    try:
-        with path.open("rb") as file:
-            yield from _blocks_in(file, path, is_last=is_last)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _blocks_in(file: BinaryIO, path: Path, *, is_last: bool) -> Iterator[Block]:
-    size = os.fstat(file.fileno()).st_size
-    magic = file.read(len(MAGIC))
-    if is_last and len(magic) < len(MAGIC) and MAGIC.startswith(magic):
-        return
-    if magic != MAGIC:
-        raise UserError(f"{path}: this is not a recording of version 1")
-    while (at := file.tell()) < size:
-        block = _block(file)
-        is_tail = block is None or block.end >= size
-        if block is not None and block.kind in (HEADER, ENTRIES, END):
-            yield block
-            continue
-        if is_tail and is_last:
-            return
-        raise UserError(f"{path}: damaged at byte {at}")
-
-
-def _block(file: BinaryIO) -> Block | None:
-    """The next block, of kind 0 where its hash is wrong; None where the file ends inside it."""
-    head = file.read(BLOCK_HEAD.size)
-    if len(head) < BLOCK_HEAD.size:
-        return None
-    kind, count, length, digest = BLOCK_HEAD.unpack(head)
-    packed = file.read(min(length, PACKED_BYTES_MAX))
-    if len(packed) < length:
-        return None
-    is_true = _digest(kind, count, packed) == digest
-    return Block(kind if is_true else 0, count, packed, file.tell())
-
-
-def _digest(kind: int, count: int, packed: bytes) -> bytes:
-    mark = b"%d %d %d " % (kind, count, len(packed))
-    return hashlib.blake2b(mark + packed, digest_size=8).digest()
-
-
-def _unpacked(path: Path, block: Block) -> bytes:
-    try:
-        if zstandard.frame_content_size(block.packed) > RAW_BYTES_MAX:
-            raise UserError(f"{path}: a block is larger than {RAW_BYTES_MAX} bytes")
-        return zstandard.ZstdDecompressor().decompress(block.packed)
-    except zstandard.ZstdError as error:
-        raise UserError(f"{path}: a block cannot be unpacked: {error}") from error
-
-
-def _entries_of(path: Path, block: Block) -> Iterator[Entry]:
-    raw, at = _unpacked(path, block), 0
-    packed = msgspec.msgpack.Decoder(list[Entry])
-    plain = msgspec.json.Decoder(list[Entry])
-    while at < len(raw):
-        form, length = PART_HEAD.unpack_from(raw, at)
-        at += PART_HEAD.size
-        try:
-            yield from (packed if form == AS_MSGPACK else plain).decode(raw[at : at + length])
-        except (msgspec.MsgspecError, ValueError) as error:
-            why = f"an entry cannot be read by this version: {error}"
-            raise UserError(f"{path}: {why}") from error
-        at += length

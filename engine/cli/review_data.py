@@ -1,0 +1,204 @@
+"""What a review reads: the journal of a data directory, its recordings, and playbooks of then."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from engine.cli.backtest_data import Data, data_of
+from engine.cli.playbook import FILE_BYTES_MAX
+from engine.cli.rebuild import config_of
+from engine.runtime.config import JOURNAL_NAME, Config, load_config
+from engine.runtime.journal_reader import Row, read
+from engine.runtime.recording import DIRECTORY_NAME, SUFFIX, Session, entries, sessions
+from engine.sim.epochs import Marks
+from engine.sim.matching.queue import Power
+from engine.sim.matching.shadow import ShadowBook
+from engine.sim.outcomes import REVIEWED, Review, Reviewed, Span
+from engine.sim.recorded import Source
+from engine.trading.playbook_file import load_playbook
+from engine.values.errors import UserError
+from engine.values.events import BookDelta, BookSnapshot, PlaybookSet
+from engine.values.instrument import Instrument
+from engine.values.units import NS_PER_S, Ns
+
+UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A journal and, by session number, what of it was recorded. `config` where one was named."""
+
+    home: Path
+    config: Config | None
+    rows: list[Row]
+    recorded: dict[int, Session]
+
+    def config_of(self, epoch: int) -> Config | None:
+        """The config that a session ran by: its recording's, or else the one that was named."""
+        session = self.recorded.get(epoch)
+        return config_of(session.header) if session else self.config
+
+    def instruments(self) -> dict[str, Instrument]:
+        """As the recordings say; no journal does."""
+        return {
+            each.market: each
+            for session in self.recorded.values()
+            for each in session.header.instruments
+        }
+
+
+def found_at(place: Path) -> Found:
+    """What lies at a config, a data directory or a journal. Raises UserError."""
+    config = load_config(place) if place.suffix == ".toml" else None
+    home = config.data_path if config else place.parent if place.is_file() else place
+    journal = place if place.is_file() and config is None else home / JOURNAL_NAME
+    rows = list(read(journal, kinds=REVIEWED))
+    directory = home / DIRECTORY_NAME
+    has_any = directory.is_dir() and any(directory.glob(f"*{SUFFIX}"))
+    recorded = sessions(home) if has_any else []
+    return Found(
+        home=home,
+        config=config,
+        rows=rows,
+        recorded={session.header.epoch: session for session in recorded},
+    )
+
+
+def since_ns(text: str, last_ns: Ns) -> Ns:
+    """`7d` before the newest record, `all`, or an ISO time. Raises UserError."""
+    if text == "all":
+        return 0
+    number, unit = text[:-1], text[-1:]
+    if unit in UNITS_S and number.isascii() and number.isdigit():
+        return max(0, last_ns - int(number) * UNITS_S[unit] * NS_PER_S)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UserError(f"--since {text[:40]!r}: as 7d, 12h, 90m, all, or an ISO time") from error
+    aware = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return int(aware.timestamp() * NS_PER_S)
+
+
+def fed(found: Found) -> Review:
+    """The whole journal, since results add up from its start."""
+    review = Review(found.instruments())
+    for row in found.rows:
+        review.feed(row.record)
+    return review
+
+
+def settled(review: Review, recorded: dict[int, dict[str, Marks]]) -> Reviewed:
+    """The result, with fills judged by `recorded` mids, by session, where there are any."""
+    told = {name: market.marks for name, market in review.markets.items()}
+    marks = {name: _joined(name, known, review.sessions, recorded) for name, known in told.items()}
+    return review.result(marks)
+
+
+def _joined(
+    market: str, told: Marks, spans: list[Span], recorded: dict[int, dict[str, Marks]]
+) -> Marks:
+    """Recorded mids in the sessions that have them, those of decisions in all others."""
+    known = [
+        (span, recorded[span.epoch][market])
+        for span in spans
+        if market in recorded.get(span.epoch, {})
+    ]
+    points = [
+        point
+        for point in zip(told.moments_ns, told.mids, strict=True)
+        if not any(span.began_ns <= point[0] <= span.ended_ns for span, _ in known)
+    ]
+    for _, marks in known:
+        points += zip(marks.moments_ns, marks.mids, strict=True)
+    points.sort()
+    return Marks([at_ns for at_ns, _ in points], [mid for _, mid in points])
+
+
+# --- recordings ---------------------------------------------------------------------------------
+
+
+def data_for(session: Session) -> Data:
+    """The public half of one session. Raises UserError."""
+    return data_of(config_of(session.header), [session.files[0]], session.header.epoch)
+
+
+def recorded_marks(data: Data, source: Source) -> dict[str, Marks]:
+    """The mids of each market in a recording, without our own orders."""
+    books = {market: ShadowBook(Power(1.0)) for market in data.instruments}
+    marks = {market: Marks([], []) for market in data.instruments}
+    for fact in source:
+        if not isinstance(fact, BookSnapshot | BookDelta) or fact.market not in books:
+            continue
+        book = books[fact.market]
+        book.apply_public(fact.bids, fact.asks, isinstance(fact, BookSnapshot))
+        bid, _, ask, _ = book.top()
+        if bid and ask:
+            marks[fact.market].note(fact.at_ns, bid + ask)
+    return marks
+
+
+def events_of(session: Session) -> Iterator[object]:
+    """Everything that the engine was told."""
+    return (entry for entry in entries(session) if not hasattr(entry, "outcome"))
+
+
+# --- playbooks ----------------------------------------------------------------------------------
+
+
+def playbook_of_then(
+    found: Found, reviewed: Reviewed, epoch: int, market: str
+) -> tuple[PlaybookSet | None, str]:
+    """The playbook that a market's session began with, and a note where it is not the very one."""
+    span = next(each for each in reviewed.sessions if each.epoch == epoch)
+    ruled = [
+        each.playbook
+        for each in reviewed.epochs
+        if (each.market, each.session) == (market, epoch) and each.playbook
+    ]
+    if not ruled:
+        return None, f"{market}: no playbook ruled in session {epoch}"
+    candidates = list(_candidates(found, epoch, market, span.began_ns))
+    for word in candidates:
+        playbook = load_playbook(word.text, word.name)
+        if f"{playbook.name} {playbook.digest[:12]}" == ruled[0]:
+            return word, ""
+    if not candidates:
+        return None, f"{market}: the playbook {ruled[0]!r} of session {epoch} is not to be found"
+    note = f"{market}: session {epoch} ran by {ruled[0]!r}, which is gone; replayed by another"
+    return candidates[0], note
+
+
+def latest_playbook(found: Found, market: str) -> PlaybookSet | None:
+    """The one in force: of what a person set last, or else the file of the newest config."""
+    epochs = sorted(found.recorded) or [0]
+    words = list(_candidates(found, epochs[-1], market, 0))
+    return words[-1] if words else None
+
+
+def _candidates(found: Found, epoch: int, market: str, at_ns: Ns) -> Iterator[PlaybookSet]:
+    """The config's file first, then each that somebody set; none that could not run."""
+    config = found.config_of(epoch)
+    for each in config.markets if config else []:
+        if each.market == market and each.playbook:
+            yield from _from_file(Path(each.playbook), market, at_ns)
+    for row in found.rows:
+        if isinstance(row.record, PlaybookSet) and row.record.market in (market, ""):
+            yield msgspec.structs.replace(row.record, market=market, at_ns=at_ns)
+
+
+def _from_file(path: Path, market: str, at_ns: Ns) -> Iterator[PlaybookSet]:
+    try:
+        with path.open("rb") as stream:
+            text = stream.read(FILE_BYTES_MAX).decode()
+        playbook = load_playbook(text, str(path))
+    except (OSError, UnicodeDecodeError, UserError):
+        return
+    yield PlaybookSet(
+        market=market,
+        at_ns=at_ns,
+        who="config",
+        name=str(path),
+        digest=playbook.digest,
+        text=text,
+    )

@@ -1,0 +1,154 @@
+"""A recorded session lived again: as it was, without a signal, neutral, and with a full hedge."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.cli.backtest_data import Data
+from engine.cli.backtest_flags import latency_of, queue_of
+from engine.cli.backtest_run import Wanted, _accounts, _engine, _Opening
+from engine.cli.progress import shown
+from engine.cli.rebuild import config_of
+from engine.cli.review_data import Found, data_for, events_of, playbook_of_then
+from engine.runtime.recording import Session
+from engine.signals.ratings import SOURCE
+from engine.sim.backtest import NOT_MODELLED, Backtest, Params, Result, merged
+from engine.sim.counterfactual import Run, Score, Way, scores, words_for
+from engine.sim.outcomes import Reviewed
+from engine.values.events import Event, Halt, PlaybookSet, RatingSet, Resume, Stop
+from engine.values.records import Decision, Ruled
+from engine.values.step import Step
+from engine.values.units import NS_PER_MS, Lot, Ns
+
+SAMPLE_NS = 100 * NS_PER_MS
+WORDS = (RatingSet, PlaybookSet, Halt, Resume, Stop)
+
+
+class Replayed(msgspec.Struct, frozen=True, kw_only=True):
+    """One session's runs by market and way, the scores of its decisions, and what is not so."""
+
+    epoch: int
+    runs: dict[str, dict[Way, Run]]
+    scores: list[Score]
+    notes: list[str]
+
+
+class Noted:
+    """A back-test's watch: rulings, and how far each ladder could carry the position."""
+
+    def __init__(self, markets: Iterable[str]) -> None:
+        self.rows: dict[str, list[tuple[Ns, str]]] = {market: [] for market in markets}
+        self.worst: dict[str, list[tuple[Ns, Lot]]] = {market: [] for market in markets}
+
+    def __call__(self, event: Event, step: Step) -> None:
+        del event
+        for record in step.records:
+            if isinstance(record, Ruled):
+                self.rows[record.market].append((record.at_ns, record.row))
+            elif isinstance(record, Decision):
+                held = int(record.inputs["position_lots"])
+                bids = sum(bid.lots for bid in record.ladder.bids)
+                self.worst[record.market].append((record.at_ns, held + bids))
+
+
+def replayed(found: Found, reviewed: Reviewed, session: Session) -> Replayed:
+    """Live one session again in every way. Raises UserError where its recording is damaged."""
+    epoch, data = session.header.epoch, data_for(session)
+    openings, notes = _openings(found, reviewed, session)
+    if not openings:
+        return Replayed(epoch=epoch, runs={}, scores=[], notes=notes)
+    words = [event for event in events_of(session) if isinstance(event, WORDS)]
+    span = _span(reviewed, epoch)
+    before = _before(found, session, span[0])
+    runs: dict[str, dict[Way, Run]] = {market: {} for market in data.instruments}
+    for way in Way:
+        told = [list(_said(way, [*before, *words], opening, span)) for opening in openings]
+        for market, run in _run(session, data, told, way).items():
+            runs[market][way] = run
+    kept = {opening.market: runs[opening.market] for opening in openings}
+    found_scores = [
+        score
+        for market, mine in kept.items()
+        for score in scores(
+            [e for e in reviewed.epochs if (e.market, e.session) == (market, epoch)],
+            mine,
+            data.instruments[market].tick_lot_atoms,
+            (span[0], span[1]),
+        )
+    ]
+    return Replayed(epoch=epoch, runs=kept, scores=found_scores, notes=[*notes, NOT_MODELLED])
+
+
+def _openings(
+    found: Found, reviewed: Reviewed, session: Session
+) -> tuple[list[PlaybookSet], list[str]]:
+    openings, notes = [], []
+    for market in config_of(session.header).markets:
+        word, note = playbook_of_then(found, reviewed, session.header.epoch, market.market)
+        openings += [word] if word else []
+        notes += [note] if note else []
+    return openings, notes
+
+
+def _span(reviewed: Reviewed, epoch: int) -> tuple[Ns, Ns]:
+    span = next(each for each in reviewed.sessions if each.epoch == epoch)
+    return span.began_ns, span.ended_ns
+
+
+def _before(found: Found, session: Session, at_ns: Ns) -> list[Event]:
+    """What somebody had said of each market and still held when the session began.
+
+    Said anew at that moment, so a rating of before is a little younger than it was.
+    """
+    last: dict[tuple[str, str], RatingSet | Halt | Resume] = {}
+    for row in found.rows:
+        word = row.record
+        if row.seq > session.header.past_seq:
+            break
+        if isinstance(word, Halt | Resume):
+            last["halt", word.market] = word
+        elif isinstance(word, RatingSet) and word.source != SOURCE and word.expires_ns > at_ns:
+            last["rating", word.market] = word
+    return [
+        msgspec.structs.replace(word, at_ns=at_ns)
+        for word in last.values()
+        if not isinstance(word, Resume)
+    ]
+
+
+def _said(
+    way: Way, words: list[Event], opening: PlaybookSet, span: tuple[Ns, Ns]
+) -> Iterable[Event]:
+    mine = [word for word in words if getattr(word, "market", "") in (opening.market, "")]
+    return words_for(way, mine, opening, span)
+
+
+def _run(session: Session, data: Data, told: list[list[Event]], way: Way) -> dict[str, Run]:
+    """One life. Everything but the words is as in `ballast backtest` with its usual flags."""
+    config, wanted = config_of(session.header), Wanted()
+    name = f"the recorded config of session {session.header.epoch}"
+    accounts, _ = _accounts(config, data, queue_of(wanted.queue), wanted.balance)
+    engine, noted = _engine(config, name, data), Noted(data.instruments)
+    latency = latency_of(wanted.latency, wanted.feed)
+    params = Params(seed=wanted.seed, latency=latency, sample_ns=SAMPLE_NS)
+    facts = merged([*told, data.facts()])
+    result = Backtest(engine, accounts, params, noted).run(
+        shown(facts, f"facts, {way}"), _Opening(config, data)
+    )
+    return {market: _told(way, market, result, noted) for market in result.markets}
+
+
+def _told(way: Way, market: str, result: Result, noted: Noted) -> Run:
+    tally = result.markets[market]
+    bought = sum(fill.lots for fill in tally.fills if fill.side.sign > 0)
+    return Run(
+        way=way,
+        curve=tally.curve,
+        worst=noted.worst[market],
+        rows=noted.rows[market],
+        fills=len(tally.fills),
+        bought_lots=bought,
+        sold_lots=bought - tally.net_lots,
+        spread_atoms=tally.spread_atoms,
+        profit_atoms=tally.profit_atoms,
+    )
