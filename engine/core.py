@@ -68,7 +68,8 @@ class Engine:
         if event.at_ns > self.now_ns:
             self.now_ns = event.at_ns
         self._joins[type(event)](event, step)
-        self.neighbours.after(event, self.now_ns, step)
+        if self.neighbours.act:
+            self.neighbours.after(event, self.now_ns, step)
         return step
 
     def _doors(self) -> dict[type, Callable[[Any, Step], None]]:

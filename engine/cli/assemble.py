@@ -24,7 +24,6 @@ from engine.runtime.journal_reader import read
 from engine.runtime.live import Live, Venue
 from engine.runtime.lock import DataLock
 from engine.runtime.operating import Operating
-from engine.runtime.plugins import LoadedStrategy
 from engine.runtime.recorder import Recorder, RecorderParams
 from engine.runtime.recording import header_of
 from engine.runtime.redaction import RedactingFilter, Redactor
@@ -62,8 +61,13 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
             keys, adapter = keys_of(venue, redactor), adapter_of(venue)
             opened[venue.name] = adapter.open_venue(options[venue.name], clock, keys)
             stack.push_async_callback(opened[venue.name].gateway.close)
-        live = await _join(config, loaded, opened, journal, clock, redactor)
-        if live.recorder is not None:
+        # Ask the venues what the markets are, and recover from what the journal holds.
+        instruments = await read_instruments(config, opened)
+        params, past_seq = _params(config, journal.epoch, opened), journal.count
+        parts = Parts(config=config, loaded=loaded, instruments=instruments, params=params)
+        live = _join(parts, opened, journal, clock)
+        if config.runtime.record:
+            live.recorder = _recorder(parts, past_seq, clock, redactor)
             live.recorder.start()
             stack.callback(live.recorder.close)
         live.heart = stack.enter_context(Heart(config.data_path))
@@ -73,26 +77,14 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
         yield live
 
 
-async def _join(
-    config: Config,
-    loaded: list[LoadedStrategy],
-    opened: dict[str, OpenVenue],
-    journal: SqliteJournal,
-    clock: MonotonicClock,
-    redactor: Redactor,
+def _join(
+    parts: Parts, opened: dict[str, OpenVenue], journal: SqliteJournal, clock: MonotonicClock
 ) -> Live:
-    """Ask the venues what the markets are, and recover from what the journal holds."""
-    instruments = await read_instruments(config, opened)
-    params, past_seq = _params(config, journal.epoch, opened), journal.count
-    parts = Parts(config=config, loaded=loaded, instruments=instruments, params=params)
+    config = parts.config
     engine = build_engine(parts, _past(config.journal_path))
-    venues = _venues(config, engine, opened, instruments)
+    venues = _venues(config, engine, opened, parts.instruments)
     live = Live(engine, venues, journal, clock, config.runtime)
     live.scratch = lambda: build_engine(msgspec.structs.replace(parts, loaded=load_all(config, "")))
-    if config.runtime.record:
-        past = past_seq, clock.now_ns(), version("ballast")
-        header = header_of(config, params, list(instruments.values()), loaded, past)
-        live.recorder = Recorder(config.data_path, header, RecorderParams(), redactor.redact)
     for market in config.markets:
         if market.rating is not None:
             live.inbox.put(rating_of(market, clock.now_ns()))
@@ -100,6 +92,13 @@ async def _join(
             text = config.playbooks[market.playbook]
             live.inbox.put(_playbook(market, text, clock.now_ns()))
     return live
+
+
+def _recorder(parts: Parts, past_seq: int, clock: MonotonicClock, redactor: Redactor) -> Recorder:
+    past = past_seq, clock.now_ns(), version("ballast")
+    items = list(parts.instruments.values())
+    header = header_of(parts.config, parts.params, items, parts.loaded, past)
+    return Recorder(parts.config.data_path, header, RecorderParams(), redactor.redact)
 
 
 def _venues(

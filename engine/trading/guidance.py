@@ -19,15 +19,14 @@ class Guidance:
         self.has_turned = False
         """Whether the quotes should lean in another way than when the strategy was last asked."""
         self._gate = gate
+        self.has_rating = advice is not None
+        """Whether a stance has to be asked for: without a rating it is always neutral."""
         self._rating: RatingSet | None = None
         self._lean = UPRIGHT
 
-    @property
-    def has_rating(self) -> bool:
-        return self.advice is not None or self._rating is not None
-
     def on_rating(self, word: RatingSet) -> None:
         self._rating = word
+        self.has_rating = True
         if self.advice is not None:
             self.advice.on_rating(word)
 

@@ -50,10 +50,13 @@ class Neighbours:
         self._advised = [m for m in makers.values() if m.quoter.guidance.advice is not None]
         self._curious = [m for m in makers.values() if m.quoter.setup.others]
         self.hedgers: dict[str, Hedger] = {}
+        self.act = bool(self._curious)
+        """Whether anything here needs a word after every fact."""
         for maker in makers.values():
             if maker.quoter.setup.ways:
                 maker.hedger = self._hedger_of(maker, ids, config_hash)
                 self.hedgers[maker.market] = maker.hedger
+                self.act = True
 
     # --- facts in -------------------------------------------------------------------------------
 
