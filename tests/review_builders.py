@@ -8,6 +8,7 @@ from engine.values.events import Fill, Halt, PlaybookSet, RatingLabel, RatingSet
 from engine.values.intents import Ladder, Level, Reason
 from engine.values.records import (
     Decision,
+    HedgeMoved,
     HedgeSent,
     Opening,
     Ruled,
@@ -89,6 +90,14 @@ def hedge_sent(at_s, client_id, hedge_market, mid_half_ticks):
     return HedgeSent(
         market=MARKET, at_ns=int(at_s * S), client_id=client_id, hedge_market=hedge_market,
         lots=1, token_lots=1, mid_half_ticks=mid_half_ticks, why="", candidates={},
+    )  # fmt: skip
+
+
+def hedge_moved(at_s, covered_lots, stance="staged", market=MARKET):
+    return HedgeMoved(
+        market=market, at_ns=int(at_s * S), stage=1, stance=stance, target_lots=0,
+        covered_lots=covered_lots, converted_lots=0, unhedged_lots=0, why="", spent="0",
+        budget="0",
     )  # fmt: skip
 
 

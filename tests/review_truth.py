@@ -69,11 +69,14 @@ class Truth:
     def _run(self):
         settled, seen = -1, set()
         mark = position = None
+        self.covered, covered = [], 0
         cash = net = cost = realised = spread = 0
         for index, row in enumerate(self.rows):
             if row.get("market") == self.market:
                 if row["kind"] == "Opening":
                     settled = row["trade_id"]
+                if row["kind"] == "HedgeMoved":
+                    covered = row["covered_lots"]
                 if row["kind"] == "Decision":
                     bid, ask = row["inputs"]["bid_tick"], row["inputs"]["ask_tick"]
                     if bid and ask:
@@ -93,6 +96,7 @@ class Truth:
                         spread += away * row["lots"] * self.tick_lot
                     position = None if position is None else position + lots
                     self.fills.append((index, row))
+            self.covered.append(covered)
             self.sums.append((mark, position, cash, net, realised, spread))
 
     def cuts(self):
@@ -146,13 +150,13 @@ class Truth:
         stood = [s[1] for s in self.sums[start:end] if s[1] is not None]
         stood += [before[1]] if before[1] is not None else []
         decided = [
-            row
-            for row in self.rows[start:end]
-            if row["kind"] == "Decision" and row["market"] == self.market
+            (row, self.covered[index])
+            for index, row in enumerate(self.rows[:end])
+            if index >= start and row["kind"] == "Decision" and row["market"] == self.market
         ]
         worst = [
-            row["inputs"]["position_lots"] + sum(b["lots"] for b in row["ladder"]["bids"])
-            for row in decided
+            row["inputs"]["position_lots"] + sum(b["lots"] for b in row["ladder"]["bids"]) - covered
+            for row, covered in decided
         ]
         fees = {}
         for row in mine:

@@ -18,6 +18,7 @@ from tests.review_builders import (
     ended,
     fill,
     halt,
+    hedge_moved,
     hedge_sent,
     opening,
     outcomes,
@@ -93,6 +94,11 @@ def test_inventory_is_told_from_start_to_end_with_its_extremes():
 def test_a_position_of_nothing_is_a_position():
     found = outcomes(started(), decision(1, position=0, bids=()), decision(2, position=5))[0]
     assert (found.position_low, found.position_start, found.worst_lots) == (0, 0, 15)
+
+
+def test_confirmed_cover_is_no_exposure():
+    found = outcomes(started(), hedge_moved(1, 30), decision(2, position=100, bids=(5, 6)))[0]
+    assert (found.worst_lots, found.hedge_stances) == (81, ["staged"])
 
 
 def test_a_markout_takes_the_last_mid_before_its_horizon():
@@ -186,7 +192,7 @@ def journals(draw):
     """Any order of records that a journal may hold, of two markets and several sessions."""
     records, at_s, ids = [started()], 0.0, 0
     other = "BTC/USDT@loopback"
-    for kind in draw(st.lists(st.integers(0, 12), max_size=60)):
+    for kind in draw(st.lists(st.integers(0, 13), max_size=60)):
         at_s += draw(st.sampled_from([0.0, 0.3, 2.0, 40.0, 50_000.0]))
         market = draw(st.sampled_from([MARKET, MARKET, other]))
         if kind <= 2:
@@ -219,6 +225,8 @@ def journals(draw):
             records.append(word(at_s, market=draw(st.sampled_from(["", market]))))
         elif kind == 11:
             records.append(hedge_sent(at_s, draw(st.sampled_from(["a", "b"])), market, 90))
+        elif kind == 12:
+            records.append(hedge_moved(at_s, draw(st.integers(-9, 99)), market=market))
         else:
             records.append(opening(draw(st.integers(-1, 3)), int(at_s)))
     return records

@@ -16,6 +16,7 @@ from engine.sim.account import Account
 from engine.sim.account_orders import exponents_of
 from engine.sim.backtest import Backtest, Params, Result, Watch
 from engine.sim.matching.queue import QueueModel
+from engine.sim.trail import Trail
 from engine.trading.keeper import KeeperParams
 from engine.trading.maker import MakerParams
 from engine.trading.reconcile import ReconcileParams
@@ -40,6 +41,7 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     """A result, and all that it rests on."""
 
     result: Result
+    trails: dict[str, Trail]
     instruments: dict[str, Instrument]
     assumed: dict[str, Any]
     seconds: float
@@ -77,6 +79,7 @@ def run_backtest(
     }
     return Ran(
         result=result,
+        trails=run.trails,
         instruments=found.instruments,
         assumed=assumed,
         seconds=time.perf_counter() - began_s,

@@ -15,7 +15,6 @@ from engine.cli.review_answer import Scope, answer_of, lines_of
 from engine.cli.review_data import (
     Found,
     data_for,
-    fed,
     found_at,
     latest_playbook,
     recorded_marks,
@@ -73,11 +72,11 @@ def review(
 
 def _scope(found: Found, since: str, *, is_replayed: bool) -> tuple[Scope, list[str]]:
     """The review, what was lived again of it, and what is missing to it."""
-    first_ns = since_ns(since, found.rows[-1].at_ns if found.rows else 0)
-    fresh = fed(found)
-    late = [span.epoch for span in fresh.sessions if span.ended_ns >= first_ns]
+    spans = found.review.sessions
+    first_ns = since_ns(since, spans[-1].ended_ns if spans else 0)
+    late = [span.epoch for span in spans if span.ended_ns >= first_ns]
     recorded = [epoch for epoch in late if epoch in found.recorded]
-    reviewed = settled(fresh, {epoch: _marks(found, epoch) for epoch in recorded})
+    reviewed = settled(found.review, {epoch: _marks(found, epoch) for epoch in recorded})
     notes = list(_notes(found, reviewed, len(late) - len(recorded)))
     replays: list[Replayed] = []
     for epoch in recorded if is_replayed else []:
@@ -96,7 +95,7 @@ def _marks(found: Found, epoch: int) -> dict[str, Marks]:
 
 
 def _notes(found: Found, reviewed: Reviewed, unrecorded: int) -> Iterator[str]:
-    if not found.rows:
+    if not found.review.sessions:
         yield "the journal holds nothing to review yet"
     if unrecorded:
         yield (

@@ -8,6 +8,7 @@ import msgspec
 
 from engine.cli.backtest_data import Data, data_of
 from engine.cli.playbook import FILE_BYTES_MAX
+from engine.cli.progress import shown
 from engine.cli.rebuild import config_of
 from engine.runtime.config import JOURNAL_NAME, Config, load_config
 from engine.runtime.journal_reader import Row, read
@@ -19,19 +20,31 @@ from engine.sim.outcomes import REVIEWED, Review, Reviewed, Span
 from engine.sim.recorded import Source
 from engine.trading.playbook_file import load_playbook
 from engine.values.errors import UserError
-from engine.values.events import BookDelta, BookSnapshot, PlaybookSet
+from engine.values.events import (
+    BookDelta,
+    BookSnapshot,
+    Halt,
+    PlaybookSet,
+    RatingSet,
+    Resume,
+)
 from engine.values.instrument import Instrument
 from engine.values.units import NS_PER_S, Ns
 
+WORDS = (RatingSet, PlaybookSet, Halt, Resume)
 UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """A journal and, by session number, what of it was recorded. `config` where one was named."""
+    """A journal, walked once, and by session number what of it was recorded.
+
+    `words` are the rows of ratings and of people's words; `config` is there where one was named.
+    """
 
     home: Path
     config: Config | None
-    rows: list[Row]
+    review: Review
+    words: list[Row]
     recorded: dict[int, Session]
 
     def config_of(self, epoch: int) -> Config | None:
@@ -40,12 +53,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         return config_of(session.header) if session else self.config
 
     def instruments(self) -> dict[str, Instrument]:
-        """As the recordings say; no journal does."""
-        return {
-            each.market: each
-            for session in self.recorded.values()
-            for each in session.header.instruments
-        }
+        return _instruments(self.recorded)
 
 
 def found_at(place: Path) -> Found:
@@ -53,16 +61,22 @@ def found_at(place: Path) -> Found:
     config = load_config(place) if place.suffix == ".toml" else None
     home = config.data_path if config else place.parent if place.is_file() else place
     journal = place if place.is_file() and config is None else home / JOURNAL_NAME
-    rows = list(read(journal, kinds=REVIEWED))
     directory = home / DIRECTORY_NAME
     has_any = directory.is_dir() and any(directory.glob(f"*{SUFFIX}"))
-    recorded = sessions(home) if has_any else []
-    return Found(
-        home=home,
-        config=config,
-        rows=rows,
-        recorded={session.header.epoch: session for session in recorded},
-    )
+    recorded = {each.header.epoch: each for each in (sessions(home) if has_any else [])}
+    review, words = Review(_instruments(recorded)), []
+    for row in shown(read(journal, kinds=REVIEWED), "records of the journal"):
+        review.feed(row.record)
+        if isinstance(row.record, WORDS):
+            words.append(row)
+    return Found(home=home, config=config, review=review, words=words, recorded=recorded)
+
+
+def _instruments(recorded: dict[int, Session]) -> dict[str, Instrument]:
+    """As the recordings say; no journal does."""
+    return {
+        each.market: each for session in recorded.values() for each in session.header.instruments
+    }
 
 
 def since_ns(text: str, last_ns: Ns) -> Ns:
@@ -78,14 +92,6 @@ def since_ns(text: str, last_ns: Ns) -> Ns:
         raise UserError(f"--since {text[:40]!r}: as 7d, 12h, 90m, all, or an ISO time") from error
     aware = found if found.tzinfo else found.replace(tzinfo=UTC)
     return int(aware.timestamp() * NS_PER_S)
-
-
-def fed(found: Found) -> Review:
-    """The whole journal, since results add up from its start."""
-    review = Review(found.instruments())
-    for row in found.rows:
-        review.feed(row.record)
-    return review
 
 
 def settled(review: Review, recorded: dict[int, dict[str, Marks]]) -> Reviewed:
@@ -182,7 +188,7 @@ def _candidates(found: Found, epoch: int, market: str, at_ns: Ns) -> Iterator[Pl
     for each in config.markets if config else []:
         if each.market == market and each.playbook:
             yield from _from_file(Path(each.playbook), market, at_ns)
-    for row in found.rows:
+    for row in found.words:
         if isinstance(row.record, PlaybookSet) and row.record.market in (market, ""):
             yield msgspec.structs.replace(row.record, market=market, at_ns=at_ns)
 

@@ -9,19 +9,20 @@ from engine.cli.backtest_flags import latency_of, queue_of
 from engine.cli.backtest_run import Wanted, _accounts, _engine, _Opening
 from engine.cli.progress import shown
 from engine.cli.rebuild import config_of
-from engine.cli.review_data import Found, data_for, events_of, playbook_of_then
+from engine.cli.review_data import WORDS, Found, data_for, events_of, playbook_of_then
 from engine.runtime.recording import Session
 from engine.signals.ratings import SOURCE
 from engine.sim.backtest import NOT_MODELLED, Backtest, Params, Result, merged
 from engine.sim.counterfactual import Run, Score, Way, scores, words_for
+from engine.sim.hedge_profit import Leg, with_hedges
 from engine.sim.outcomes import Reviewed
 from engine.values.events import Event, Halt, PlaybookSet, RatingSet, Resume, Stop
-from engine.values.records import Decision, Ruled
+from engine.values.instrument import Instrument
+from engine.values.records import Decision, HedgeMoved, HedgeSent, Ruled
 from engine.values.step import Step
 from engine.values.units import NS_PER_MS, Lot, Ns
 
 SAMPLE_NS = 100 * NS_PER_MS
-WORDS = (RatingSet, PlaybookSet, Halt, Resume, Stop)
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,21 +35,31 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Noted:
-    """A back-test's watch: rulings, and how far each ladder could carry the position."""
+    """A back-test's watch: rulings, hedges, and how far each ladder could carry the position."""
 
     def __init__(self, markets: Iterable[str]) -> None:
         self.rows: dict[str, list[tuple[Ns, str]]] = {market: [] for market in markets}
-        self.worst: dict[str, list[tuple[Ns, Lot]]] = {market: [] for market in markets}
+        self.worst: dict[str, list[tuple[Ns, Lot]]] = {market: [] for market in self.rows}
+        self.hedges: dict[str, str] = {}
+        self._covered: dict[str, Lot] = {}
 
     def __call__(self, event: Event, step: Step) -> None:
         del event
         for record in step.records:
-            if isinstance(record, Ruled):
-                self.rows[record.market].append((record.at_ns, record.row))
-            elif isinstance(record, Decision):
-                held = int(record.inputs["position_lots"])
-                bids = sum(bid.lots for bid in record.ladder.bids)
-                self.worst[record.market].append((record.at_ns, held + bids))
+            match record:
+                case Ruled():
+                    self.rows[record.market].append((record.at_ns, record.row))
+                case HedgeSent():
+                    self.hedges[record.client_id] = record.market
+                case HedgeMoved():
+                    self._covered[record.market] = record.covered_lots
+                case Decision():
+                    held = int(record.inputs["position_lots"])
+                    held -= self._covered.get(record.market, 0)
+                    bids = sum(bid.lots for bid in record.ladder.bids)
+                    self.worst[record.market].append((record.at_ns, held + bids))
+                case _:
+                    pass
 
 
 def replayed(found: Found, reviewed: Reviewed, session: Session) -> Replayed:
@@ -57,7 +68,7 @@ def replayed(found: Found, reviewed: Reviewed, session: Session) -> Replayed:
     openings, notes = _openings(found, reviewed, session)
     if not openings:
         return Replayed(epoch=epoch, runs={}, scores=[], notes=notes)
-    words = [event for event in events_of(session) if isinstance(event, WORDS)]
+    words = [event for event in events_of(session) if isinstance(event, (*WORDS, Stop))]
     span = _span(reviewed, epoch)
     before = _before(found, session, span[0])
     runs: dict[str, dict[Way, Run]] = {market: {} for market in data.instruments}
@@ -101,7 +112,7 @@ def _before(found: Found, session: Session, at_ns: Ns) -> list[Event]:
     Said anew at that moment, so a rating of before is a little younger than it was.
     """
     last: dict[tuple[str, str], RatingSet | Halt | Resume] = {}
-    for row in found.rows:
+    for row in found.words:
         word = row.record
         if row.seq > session.header.past_seq:
             break
@@ -135,20 +146,37 @@ def _run(session: Session, data: Data, told: list[list[Event]], way: Way) -> dic
     result = Backtest(engine, accounts, params, noted).run(
         shown(facts, f"facts, {way}"), _Opening(config, data)
     )
-    return {market: _told(way, market, result, noted) for market in result.markets}
+    lives: dict[str, Run] = {}
+    for market, item in data.instruments.items():
+        if market in result.markets:
+            legs = _legs(market, data, result, noted)
+            lives[market] = _told(way, item, result, (noted, legs))
+    return lives
 
 
-def _told(way: Way, market: str, result: Result, noted: Noted) -> Run:
-    tally = result.markets[market]
+def _legs(market: str, data: Data, result: Result, noted: Noted) -> list[Leg]:
+    """Where else than in itself the market was hedged."""
+    legs = []
+    for name, tally in result.markets.items():
+        fills = [fill for fill in tally.fills if noted.hedges.get(fill.client_id) == market]
+        if fills and name != market:
+            legs.append(Leg(data.instruments[name], fills, tally.curve))
+    return legs
+
+
+def _told(way: Way, item: Instrument, result: Result, seen: tuple[Noted, list[Leg]]) -> Run:
+    noted, legs = seen
+    tally = result.markets[item.market]
     bought = sum(fill.lots for fill in tally.fills if fill.side.sign > 0)
+    curve = with_hedges(tally.curve, item, legs)
     return Run(
         way=way,
-        curve=tally.curve,
-        worst=noted.worst[market],
-        rows=noted.rows[market],
+        curve=curve,
+        worst=noted.worst[item.market],
+        rows=noted.rows[item.market],
         fills=len(tally.fills),
         bought_lots=bought,
         sold_lots=bought - tally.net_lots,
         spread_atoms=tally.spread_atoms,
-        profit_atoms=tally.profit_atoms,
+        profit_atoms=curve[-1].profit_atoms if curve else 0,
     )

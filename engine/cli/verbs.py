@@ -31,6 +31,7 @@ GROUPS = {
     "playbook": "playbook:app",
     "study": "study:app",
     "peg": "peg:app",
+    "treasury": "treasury:app",
 }
 """Verbs with verbs of their own, and the Typer that holds those."""
 

@@ -114,6 +114,11 @@ class Account:
             for asset, atoms in self.atoms.items()
         ]
 
+    def base_atoms(self, market: str) -> Atoms:
+        """All of a market's base asset, free and locked, in that market's own exponent."""
+        item = self.instruments[market]
+        return self.atoms[item.base] // self._finer(item, item.base)
+
     def check(self) -> None:
         """Raise AssertionError where orders, book and money disagree."""
         for market, book in self.books.items():

@@ -17,6 +17,7 @@ from engine.sim.account import Account
 from engine.sim.latency import Latency
 from engine.sim.replay import outcome_of
 from engine.sim.tally import MarketTally, Tally
+from engine.sim.trail import Trail
 from engine.values.commands import Command, Place
 from engine.values.events import Alive, Connected, Disconnected, Event, OrderSent, Stream, Timer
 from engine.values.step import Step
@@ -83,7 +84,9 @@ class Backtest:
         self._facts = self._processed = self._decided = 0
         self._account_of = {m: each for each in accounts.values() for m in each.instruments}
         self._tallies = {
-            market: Tally(account.instruments[market], account.books[market])
+            market: Tally(
+                account.instruments[market], account.books[market], account.base_atoms(market)
+            )
             for market, account in self._account_of.items()
         }
         self._ways: dict[tuple[int, bool], Ns] = {}
@@ -109,6 +112,11 @@ class Backtest:
             self._public(fact, feed_ns)
         self._pass_until(self._ends_ns)
         return self._result(began_ns)
+
+    @property
+    def trails(self) -> dict[str, Trail]:
+        """By market, for a tear sheet."""
+        return {market: tally.trail for market, tally in self._tallies.items()}
 
     # --- the clock ------------------------------------------------------------------------------
 
@@ -164,8 +172,11 @@ class Backtest:
         if isinstance(fact, Connected | Disconnected | Alive):
             self._told_links.add(fact.venue)
         account = self._account_of.get(getattr(fact, "market", ""))
-        if account is not None and (told := account.public(fact, self.now_ns)):
-            self._respond(account, told)
+        if account is not None:
+            told = account.public(fact, self.now_ns)
+            self._tallies[fact.market].on_market(self.now_ns)  # type: ignore[union-attr]
+            if told:
+                self._respond(account, told)
         if feed_ns:
             self._at(self.now_ns + feed_ns, self._process, fact)
         else:

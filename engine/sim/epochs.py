@@ -91,7 +91,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     `trading_atoms`: the fills of this epoch at its last mark. `carried_atoms`: what was bought or
     sold before it, moved from its first mark to its last. `realised_atoms`: of all that, what was
     closed, by average cost. Positions are the whole inventory; `worst_lots` is where it would have
-    stood had every bid of a ladder been filled.
+    stood had every bid of a ladder been filled, less what confirmed cover stood against it.
     """
 
     decisions: int = 0
@@ -131,6 +131,7 @@ class Epoch(msgspec.Struct, kw_only=True):
     row: str
     reason: str
     answers: dict[str, str]
+    numbers: dict[str, float | None]
     action: dict[str, float | None]
     conflict: bool
     careful: list[str]
@@ -161,6 +162,7 @@ class Market:
         self.fills: list[tuple[Fill, Epoch]] = []
         self.marks = Marks([], [])
         self.settled_id = -1
+        self.covered_lots: Lot = 0
         self._horizons_ns = tuple(horizons_ns)
         self._results = Results(instrument)
         self._booked: set[int] = set()
@@ -191,6 +193,7 @@ class Market:
             row=ruled.row if ruled else BEFORE_RULING,
             reason=ruled.reason if ruled else "",
             answers=ruled.answers if ruled else {},
+            numbers=numbers,
             action={name: numbers.get(name) for name in ACTIONS if name in numbers},
             conflict=bool(ruled and ruled.conflict),
             careful=list(ruled.careful) if ruled else [],
@@ -224,7 +227,8 @@ class Market:
             self.marks.note(decision.at_ns, self._mark)
         told.decisions += 1
         self._stand(int(inputs["position_lots"]))
-        worst = int(inputs["position_lots"]) + sum(bid.lots for bid in decision.ladder.bids)
+        bids = sum(bid.lots for bid in decision.ladder.bids)
+        worst = int(inputs["position_lots"]) + bids - self.covered_lots
         told.worst_lots = worst if told.worst_lots is None else max(worst, told.worst_lots)
 
     def on_fill(self, fill: Fill) -> bool:

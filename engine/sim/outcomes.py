@@ -136,6 +136,7 @@ class Review:
             case HedgeSent():
                 self._sent[record.client_id] = record
             case HedgeMoved():
+                self.markets[record.market].covered_lots = record.covered_lots
                 _note(self._told(record.market).hedge_stances, record.stance)
             case RiskTripped() if not record.released:
                 _note(self._told(record.market).tripped, record.check)

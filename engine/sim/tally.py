@@ -5,6 +5,7 @@ from collections import deque
 import msgspec
 
 from engine.sim.matching.shadow import ShadowBook
+from engine.sim.trail import Trail
 from engine.values.commands import Amend, Command, Place
 from engine.values.events import Event, Fill, OrderFailed, OrderReport, OrderState
 from engine.values.instrument import Instrument
@@ -79,8 +80,9 @@ class MarketTally(msgspec.Struct, kw_only=True):
 class Tally:
     """Follows one market through a back-test."""
 
-    def __init__(self, instrument: Instrument, book: ShadowBook) -> None:
+    def __init__(self, instrument: Instrument, book: ShadowBook, opening_base_atoms: Atoms) -> None:
         self.item = instrument
+        self.trail = Trail(opening_base_atoms)
         self.told = MarketTally(
             market=instrument.market,
             markouts=[Markout(horizon_ns=horizon) for horizon in HORIZONS_NS],
@@ -92,13 +94,21 @@ class Tally:
     def on_command(self, command: Command) -> None:
         self.told.placed += isinstance(command, Place | Amend)
 
+    def on_market(self, now_ns: Ns) -> None:
+        """The recorded market may have moved."""
+        bid, _, ask, _ = self._book.top()
+        self.trail.on_top(now_ns, bid, ask)
+        if bid and ask:
+            self._mid = bid + ask
+
     def on_venue(self, fact: Event) -> None:
         """The venue's word at the venue's moment."""
         match fact:
             case Fill():
                 self._on_fill(fact)
-            case OrderReport() if fact.state is OrderState.CANCELED:
-                self.told.cancelled += 1
+            case OrderReport():
+                self.told.cancelled += fact.state is OrderState.CANCELED
+                self.trail.on_report(fact)
             case OrderFailed():
                 self.told.refused += 1
             case _:
@@ -133,6 +143,7 @@ class Tally:
         told, mid = self.told, self.mid_half_ticks()
         _, cash = self.item.flows(fill.side, fill.tick, fill.lots)
         told.fills.append(fill)
+        self.trail.fill_mids.append(mid)
         told.cash_atoms += cash
         told.net_lots += fill.side.sign * fill.lots
         told.turnover_atoms += abs(cash)
@@ -152,9 +163,9 @@ class Tally:
         return distance * self.item.quote_atoms(1, fill.lots) // 2
 
     def _profit(self, mid_half_ticks: Tick) -> Atoms:
-        """Cash and position at mid, less fees in base (rounded up) and in quote."""
+        """Cash and position at mid, less fees in base and in quote, rounded down."""
         told, item = self.told, self.item
-        value_half = mid_half_ticks * item.tick_lot_atoms
-        base_fee = -(-told.fees.get(item.base, 0) * value_half // (2 * item.lot_base_atoms))
-        profit = told.cash_atoms + value_half * told.net_lots // 2
-        return profit - base_fee - told.fees.get(item.quote, 0)
+        unit = 2 * item.lot_base_atoms
+        held = item.base_atoms(told.net_lots) - told.fees.get(item.base, 0)
+        cash = told.cash_atoms - told.fees.get(item.quote, 0)
+        return (unit * cash + held * mid_half_ticks * item.tick_lot_atoms) // unit

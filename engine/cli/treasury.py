@@ -1,0 +1,8 @@
+"""`ballast treasury`: what the treasury holds, owes, may do and did. Each verb has its own file."""
+
+import typer
+
+from engine.cli.treasury_check import check
+
+app = typer.Typer(name="treasury", help="Holdings, limits and records.", no_args_is_help=True)
+app.command()(check)

@@ -1,0 +1,123 @@
+"""`treasury.toml`: the treasury's policy in one file, or every mistake in it named by its path.
+
+Each part of the treasury owns its params; this composes them. The thin start is `money`, `assets`,
+`places` and `buckets`; every other section may be left out, and then that part is not there. Paths
+in it are relative to the directory that the command is run in.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from engine.treasury.params import AssetParams, BucketParams, MoneyParams, PlaceParams
+from engine.values.errors import UserError
+from engine.values.table_check import problems
+from engine.values.units import scaled
+
+FILE_BYTES_MAX = 1_000_000
+
+
+class FilesParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[files]`: where people write what the treasury owes and what is locked; "" for nowhere."""
+
+    obligations: str
+    locks: str
+
+
+class TreasuryFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole treasury file. `functions` are the business functions that may owe something."""
+
+    money: MoneyParams
+    assets: list[AssetParams]
+    places: list[PlaceParams]
+    buckets: list[BucketParams]
+    functions: list[str]
+    files: FilesParams | None = None
+
+
+def load_treasury(path: Path) -> TreasuryFile:
+    """Read and check a treasury file. Raises UserError with one line for each mistake."""
+    return parse_treasury(read_text(path), str(path))
+
+
+def parse_treasury(text: str, name: str) -> TreasuryFile:
+    """The treasury in `text`; `name` is what its mistakes are reported under. Raises UserError."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{name}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{name}: not TOML: nested too deeply") from error
+    found = problems(table, TreasuryFile, "")
+    file = None if found else msgspec.convert(table, TreasuryFile)
+    if file is not None:
+        found = list(_disagreements(file))
+    if found or file is None:
+        raise UserError("\n".join(f"{name}: {problem}" for problem in found))
+    return file
+
+
+def treasury_digest(file: TreasuryFile) -> str:
+    """SHA-256 of the canonical form: comments, order and spelling do not change it."""
+    return hashlib.sha256(msgspec.json.encode(file, order="sorted")).hexdigest()
+
+
+def read_text(path: Path) -> str:
+    """The text of a file that a person wrote. Raises UserError."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > FILE_BYTES_MAX:
+        raise UserError(f"{path}: larger than {FILE_BYTES_MAX} bytes")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: byte {error.start} is not UTF-8 text") from error
+
+
+def _disagreements(file: TreasuryFile) -> Iterator[str]:
+    """What is wrong although every part is right by itself."""
+    exponents = {file.money.name: file.money.exponent}
+    exponents |= {asset.name: asset.exponent for asset in file.assets}
+    names = [file.money.name, *(asset.name for asset in file.assets)]
+    yield from _repeats(names[1:], "assets")
+    if file.money.name in names[1:]:
+        yield f'assets: "{file.money.name}" is money, which stands in [money] alone'
+    yield from _repeats([place.name for place in file.places], "places")
+    yield from _repeats([row.asset for row in file.buckets], "buckets")
+    yield from _repeats(file.functions, "functions")
+    venues = {place.sells_at for place in file.places if place.name == place.sells_at}
+    for index, place in enumerate(file.places):
+        if place.sells_at not in venues:
+            yield f'places[{index}].sells_at: "{place.sells_at[:40]}" is no venue of [[places]]'
+    for index, row in enumerate(file.buckets):
+        yield from _bucket_problems(row, f"buckets[{index}]", exponents, venues)
+
+
+def _bucket_problems(
+    row: BucketParams, path: str, exponents: dict[str, int], venues: set[str]
+) -> Iterator[str]:
+    if row.asset not in exponents:
+        yield f'{path}.asset: "{row.asset[:40]}" is neither money nor one of [[assets]]'
+        return
+    amounts = [(f"{path}.discretionary", row.discretionary)]
+    for index, part in enumerate(row.float):
+        amounts.append((f"{path}.float[{index}].target", part.target))
+        if part.venue not in venues:
+            yield f'{path}.float[{index}].venue: "{part.venue[:40]}" is no venue of [[places]]'
+    for where, text in amounts:
+        try:
+            scaled(text, exponents[row.asset])
+        except ValueError as error:
+            yield f"{where}: {error}"
+
+
+def _repeats(names: list[str], path: str) -> Iterator[str]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield f'{path}[{index}]: "{name[:40]}" is there twice'
