@@ -24,6 +24,7 @@ from engine.runtime.journal_reader import read
 from engine.runtime.live import Live, Venue
 from engine.runtime.lock import DataLock
 from engine.runtime.operating import Operating
+from engine.runtime.rating_file import RatingFile
 from engine.runtime.recorder import Recorder, RecorderParams
 from engine.runtime.recording import header_of
 from engine.runtime.redaction import RedactingFilter, Redactor
@@ -70,6 +71,9 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
             live.recorder = _recorder(parts, past_seq, clock, redactor)
             live.recorder.start()
             stack.callback(live.recorder.close)
+        if config.runtime.ratings_file:
+            path, names = Path(config.runtime.ratings_file), frozenset(live.engine.makers)
+            live.ratings = RatingFile(path, names, clock, live.warn)
         live.heart = stack.enter_context(Heart(config.data_path))
         handler = Operating(live, config.name, config.mode.value).handle
         control = ControlServer(config.socket_path, handler, redactor=redactor)

@@ -9,6 +9,7 @@ from engine.trading.hedge_params import HedgeParams
 from engine.trading.hedge_sight import HedgeSight
 from engine.trading.policy_ruling import Ruling
 from engine.trading.strategy import View
+from engine.trading.trials import Supposed, Trial
 from engine.treasury.bands import Zone
 from engine.values.events import BarFact, PlaybookSet, RatingSet, Trade
 from engine.values.records import Record
@@ -66,6 +67,12 @@ class Advice(Protocol):
 
     def sight(self, now_ns: Ns, markets: tuple[str, ...]) -> HedgeSight:
         """What a hedge in these markets is decided by."""
+        ...
+
+    def suppose(
+        self, supposed: Supposed, now_ns: Ns, position_lots: Lot, markets: tuple[str, ...]
+    ) -> tuple[Trial, Trial]:
+        """At once, and when sizes have grown and the signal has held. Changes nothing here."""
         ...
 
     def told(self, now_ns: Ns) -> dict[str, Any]:

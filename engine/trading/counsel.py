@@ -20,6 +20,7 @@ from engine.trading.playbook_file import load_playbook
 from engine.trading.policy import Perceived, Policy, Ruling
 from engine.trading.policy_explain import explain
 from engine.trading.strategy import View
+from engine.trading.trials import Supposed, Trial, settled_ns, supposing, try_out
 from engine.treasury.bands import Bands, Zone
 from engine.values.errors import UserError
 from engine.values.events import BarFact, BarsClosed, PlaybookSet, RatingLabel, RatingSet, Trade
@@ -155,16 +156,7 @@ class Counsel:
         return own or told
 
     def rule(self, now_ns: Ns, position_lots: Lot, zone: Zone) -> Ruling:
-        return self._policy.ask(
-            Perceived(
-                now_ns=now_ns,
-                rating=self.rating(now_ns),
-                agreeing=self._agreeing(now_ns) if self._own else (),
-                outlook=self._context.outlook(now_ns),
-                position_lots=position_lots,
-                zone=zone,
-            )
-        )
+        return self._policy.ask(self._seen_at(now_ns, position_lots, zone))
 
     def records(self, now_ns: Ns) -> list[Record]:
         ruled = self._policy.record_if_changed()
@@ -178,9 +170,25 @@ class Counsel:
             self._policy.remember(record)
 
     def sight(self, now_ns: Ns, markets: tuple[str, ...]) -> HedgeSight:
-        """Of ratios only those against the broad market are known; no carry is told by a venue."""
         ruling = self._policy.ruling
         assert ruling is not None, "a hedge is decided after the market it covers"
+        return self._sight(ruling, now_ns, markets)
+
+    def suppose(
+        self, supposed: Supposed, now_ns: Ns, position_lots: Lot, markets: tuple[str, ...]
+    ) -> tuple[Trial, Trial]:
+        def seen_at(at_ns: Ns) -> Perceived:
+            zone = self._setup.bands.zone(position_lots)
+            return supposing(self._seen_at(at_ns, position_lots, zone), supposed, self.market)
+
+        def sight_of(ruling: Ruling) -> HedgeSight:
+            return self._sight(ruling, now_ns, markets)
+
+        until_ns = now_ns + settled_ns(self.playbook.numbers.rules)
+        return try_out(self._policy, seen_at, sight_of, now_ns, until_ns)
+
+    def _sight(self, ruling: Ruling, now_ns: Ns, markets: tuple[str, ...]) -> HedgeSight:
+        """Of ratios only those against the broad market are known; no carry is told by a venue."""
         outlook = self._context.outlook(now_ns)
         found = self._context.hedge_ratio(now_ns) if self.broad in markets else None
         ratios = {} if found is None else {self.broad: found}
@@ -206,6 +214,16 @@ class Counsel:
         setup = self._setup
         name = f"{playbook.name} {playbook.digest[:12]}"
         return Policy(playbook, playbook.numbers.rules, setup.instrument, setup.bands, name)
+
+    def _seen_at(self, now_ns: Ns, position_lots: Lot, zone: Zone) -> Perceived:
+        return Perceived(
+            now_ns=now_ns,
+            rating=self.rating(now_ns),
+            agreeing=self._agreeing(now_ns) if self._own else (),
+            outlook=self._context.outlook(now_ns),
+            position_lots=position_lots,
+            zone=zone,
+        )
 
     def _show(self, market: str, span_ns: Ns, bars: list[Bar], at_ns: Ns) -> None:
         if market == self.market:

@@ -1,5 +1,7 @@
 """What a rating and a playbook change in a market: how its quotes lean, what its gate allows."""
 
+from typing import Any
+
 from engine.signals.stance import Stance, stance_at
 from engine.trading.advice import Advice
 from engine.trading.policy_ruling import Ruling
@@ -29,6 +31,15 @@ class Guidance:
         self.has_rating = True
         if self.advice is not None:
             self.advice.on_rating(word)
+
+    @property
+    def row(self) -> str:
+        """The playbook's row that is in force, "" for none."""
+        return self.ruling.posture.row if self.ruling is not None else ""
+
+    def told(self, now_ns: Ns) -> dict[str, Any]:
+        """The five questions with their answers, for people; nothing without a playbook."""
+        return self.advice.told(now_ns) if self.advice is not None else {}
 
     def stance(self, now_ns: Ns) -> Stance:
         rating = self._rating if self.advice is None else self.advice.rating(now_ns)

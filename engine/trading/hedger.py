@@ -1,5 +1,6 @@
 """One quoted market and its ways to hedge: how much to cover, whether it can be, and why."""
 
+import copy
 from typing import Any
 
 import msgspec
@@ -122,6 +123,11 @@ class Hedger:
         """The wish without the side that adds, where hedging cannot follow."""
         why = self.adding_stopped(now_ns)
         return msgspec.structs.replace(wish, bids=(), bids_absent=why) if why else wish
+
+    def suppose(self, sight: HedgeSight, now_ns: Ns, position_lots: Lot) -> Cover:
+        """What would be covered at this position, of a copy of the stages. Does nothing."""
+        scene = msgspec.structs.replace(self._scene(now_ns, sight), position_lots=position_lots)
+        return copy.deepcopy(self.stages).decide(scene)
 
     @property
     def position_lots(self) -> Lot:

@@ -1,7 +1,6 @@
 """What markets have to do with each other: prices that others see, bars, playbooks and cover."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from engine.trading.client_ids import ClientIds
 from engine.trading.hedge_desk import HedgeSetup
@@ -96,10 +95,6 @@ class Neighbours:
                 maker.quoter.guidance.advice.remember(record)
         for hedger in self.hedgers.values():
             hedger.remember(record)
-
-    def status(self, market: str, now_ns: Ns) -> dict[str, Any]:
-        hedger = self.hedgers.get(market)
-        return {} if hedger is None else hedger.status(now_ns)
 
     # --- how ------------------------------------------------------------------------------------
 
