@@ -21,6 +21,7 @@ from adapters.common.market_streams import (
     subscribe_request,
 )
 from adapters.common.pulse import LinkLost
+from adapters.common.wire import DEPTH, LOST, PUBLIC, Wire, stream
 from engine.values.errors import VenueError
 from engine.values.events import Event, Stream
 from engine.values.instrument import Instrument
@@ -34,6 +35,7 @@ BOOKS_ID, BARS_ID = 1, 2
 class VerifiedFeed:
     """Binance spot. All markets share one connection, and so one life.
 
+    `wire` hears every frame that the codec is given, where it was set before `run`.
     Raises UserError for bars that the venue does not have.
     """
 
@@ -46,6 +48,8 @@ class VerifiedFeed:
         self._bars = bar_feed(session, instruments, bars)
         self._has_bars = bool(self._bars.names)
         self._asked = BOOKS_ID
+        self.wire: Wire | None = None
+        self._stream = stream(PUBLIC, session.options.name)
         self._is_subscribed = asyncio.Event()
 
     async def run(self, inbox: Inbox) -> None:
@@ -71,13 +75,17 @@ class VerifiedFeed:
         finally:
             link.fail("stopped")
             self._bars.disconnected()
-            self._put(inbox, self._codec.disconnected(session.clock.now_ns()))
+            now_ns = session.clock.now_ns()
+            self._tell(now_ns, LOST, session.options.name, link.pulse.reason.encode())
+            self._put(inbox, self._codec.disconnected(now_ns))
             inbox.put(link.pulse.disconnected())
             await link.close(exchange)
 
     def _take(self, link: Link, inbox: Inbox, message: Any, at_ns: Ns) -> None:
         frame = message.data
         raw = frame.encode() if isinstance(frame, str) else frame
+        if self.wire is not None:
+            self.wire(at_ns, self._stream, raw)
         if self._has_bars and is_kline(raw):
             self._bars.hear(raw, at_ns, inbox)
             return
@@ -124,7 +132,9 @@ class VerifiedFeed:
             # The codec will find it due again, later each time; a rate limit asks for more.
             await asyncio.sleep(min(error.retry_after_ns, 10 * NS_PER_S) / NS_PER_S)
             return
-        self._put(inbox, self._codec.snapshot(market, body.encode(), session.clock.now_ns()))
+        raw, now_ns = body.encode(), session.clock.now_ns()
+        self._tell(now_ns, DEPTH, market, raw)
+        self._put(inbox, self._codec.snapshot(market, raw, now_ns))
 
     async def _history(self, link: Link, inbox: Inbox) -> None:
         books = self._codec.books.values()
@@ -133,6 +143,10 @@ class VerifiedFeed:
             lambda: all(book.is_synced for book in books),
             lambda: self._subscribe(link, self._bars.names, BARS_ID),
         )
+
+    def _tell(self, at_ns: Ns, kind: str, whose: str, data: bytes) -> None:
+        if self.wire is not None:
+            self.wire(at_ns, stream(kind, whose), data)
 
     def _url(self) -> str:
         exchange = self._session.exchange

@@ -23,6 +23,8 @@ from adapters.common.market_streams import (
     subscribe_request,
 )
 from adapters.common.pulse import LinkLost, Pulse
+from adapters.common.wire import DEPTH as DEPTH_STREAM
+from adapters.common.wire import LOST, PUBLIC, Wire, stream
 from adapters.native.bars import bar_feed
 from adapters.native.calls import DEPTH
 from adapters.native.handover import Handover
@@ -47,6 +49,7 @@ HANDOVER_S_MAX = 60.0
 class NativeFeed:
     """Binance spot. All markets share one connection at a time, and so one life.
 
+    `wire` hears every frame that the codec is given, where it was set before `run`.
     Raises UserError for bars that the venue does not have, and for more than one connection.
     """
 
@@ -60,6 +63,7 @@ class NativeFeed:
         self._names = stream_names(instruments)
         self._backoff = Backoff(session.clock, session.limits.connects)
         self.handovers = 0
+        self.wire: Wire | None = None
         self._current: _Ear | None = None
         if len(self._names) + len(self._bars.names) > STREAMS_MAX:
             raise UserError(f"{session.venue}: one connection carries {STREAMS_MAX} streams")
@@ -70,6 +74,8 @@ class NativeFeed:
     async def _live(self, inbox: Inbox) -> None:
         """From one connection to the loss of sight, over as many as hand over to each other."""
         hear = _decoding(self._codec, self._bars, inbox)
+        if self.wire is not None:
+            hear = _heard_by(self.wire, stream(PUBLIC, self._session.venue), hear)
         ear = self._current = self._ear(inbox, hear)
         try:
             await ear.lane.open()
@@ -87,7 +93,10 @@ class NativeFeed:
         finally:
             ear.pulse.fail("stopped")
             self._bars.disconnected()
-            for fact in self._codec.disconnected(self._session.clock.now_ns()):
+            now_ns = self._session.clock.now_ns()
+            if self.wire is not None:
+                self.wire(now_ns, stream(LOST, self._session.venue), ear.pulse.reason.encode())
+            for fact in self._codec.disconnected(now_ns):
                 inbox.put(fact)
             inbox.put(ear.pulse.disconnected())
             await ear.lane.close()
@@ -173,7 +182,10 @@ class NativeFeed:
             # The codec will find it due again, later each time; a rate limit asks for more.
             await asyncio.sleep(min(error.retry_after_ns, 10 * NS_PER_S) / NS_PER_S)
             return
-        for fact in self._codec.snapshot(market, body, session.clock.now_ns()):
+        now_ns = session.clock.now_ns()
+        if self.wire is not None:
+            self.wire(now_ns, stream(DEPTH_STREAM, market), body)
+        for fact in self._codec.snapshot(market, body, now_ns):
             inbox.put(fact)
 
     # --- bars -----------------------------------------------------------------------------------
@@ -253,6 +265,14 @@ def _decoding(codec: BinanceCodec, bars: BarFeed, inbox: Inbox) -> Tap:
             put(fact)
 
     return hear_both if bars.names else hear
+
+
+def _heard_by(wire: Wire, name: str, hear: Tap) -> Tap:
+    def tell_and_hear(frame: bytes, at_ns: Ns) -> None:
+        wire(at_ns, name, frame)
+        hear(frame, at_ns)
+
+    return tell_and_hear
 
 
 def _both(hear: Tap, note: Callable[[bytes], None]) -> Tap:

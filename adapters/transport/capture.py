@@ -40,7 +40,7 @@ def read_lines(paths: Sequence[Path]) -> Iterator[Line]:
     """
     total = 0
     for path in paths:
-        for number, line in _numbered(path):
+        for number, line in numbered(path):
             total += 1
             stamp, space, frame = line.partition(b" ")
             if not space or not stamp.isdigit() or len(stamp) > 19:
@@ -51,14 +51,15 @@ def read_lines(paths: Sequence[Path]) -> Iterator[Line]:
 def read_rows(path: Path) -> Iterator[Row]:
     """Every row of a venue capture (`.jsonl`, packed or plain). Raises as read_lines does."""
     decoder = msgspec.json.Decoder(Row)
-    for number, line in _numbered(path):
+    for number, line in numbered(path):
         try:
             yield decoder.decode(line)
         except (msgspec.MsgspecError, ValueError) as error:
             raise UserError(f"{path}:{number}: {error}") from error
 
 
-def _numbered(path: Path) -> Iterator[tuple[int, bytes]]:
+def numbered(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Lines of a file, counted from 1 and without their ends. Raises as read_lines does."""
     with _opened(path) as stream:
         number = 0
         while line := stream.readline(LINE_BYTES_MAX + 1):

@@ -10,6 +10,7 @@ from engine.cli.backtest_data import data_of
 from engine.cli.backtest_run import Ran, Wanted, check_flags, run_backtest
 from engine.cli.progress import shown
 from engine.cli.show import as_json, as_text
+from engine.cli.tearsheet import obligations_of, sheets_of, with_parts, write_sheets
 from engine.runtime.config import load_config
 from engine.sim.tally import MarketTally
 from engine.values.errors import UserError
@@ -39,6 +40,13 @@ def backtest(
     out: Annotated[
         Path | None, typer.Option(help="Write fills, decisions and equity curve here, as JSON.")
     ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a tear sheet here, as HTML.")] = None,
+    tables: Annotated[
+        Path | None, typer.Option(help="Write its tables into this directory, as CSV and JSON.")
+    ] = None,
+    obligation: Annotated[
+        str, typer.Option(help="BPS,SIZE that ought to stand on both sides, for the tear sheet.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="One object on the last line.")] = False,
 ) -> None:
     """Run CONFIG on recorded markets: same strategy, gate and orders as live, fills simulated."""
@@ -49,10 +57,13 @@ def backtest(
     check_flags(wanted)  # a mistake in them must not cost the reading of the data
     loaded = load_config(config)
     found = msgspec.structs.replace(data_of(loaded, paths, epoch), shown=shown)
+    obliged = obligations_of(obligation, found.instruments)
     ran = run_backtest(loaded, str(config), found, wanted)
-    answer = summary(ran)
+    sheets = sheets_of(ran, loaded, obliged)
+    answer = with_parts(summary(ran), sheets)
     if out is not None:
         _write(out, ran)
+    write_sheets(ran, sheets, report, tables)
     if json:
         as_json(answer)
     else:
@@ -122,7 +133,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
             for name, mark in market["markouts"].items()
             if mark["fills"]
         )
-        rows = {k: v for k, v in market.items() if k not in ("market", "markouts")}
+        rows = {k: v for k, v in market.items() if k not in ("market", "markouts", "buckets")}
         lines += [f"  {name.replace('_', ' '):<17} {_plain(value)}" for name, value in rows.items()]
         lines.append(f"  {'markouts':<17} {marks}")
     lines.append("assumed")

@@ -21,6 +21,8 @@ VERBS = {
     "bench": "bench",
     "replay": "replay",
     "backtest": "backtest",
+    "compare": "compare",
+    "record": "record",
     "review": "review",
 }
 """Each verb and the file beside this one that holds it, as a function of the same name."""

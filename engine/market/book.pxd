@@ -14,7 +14,7 @@ cdef class HalfBook:
     cdef _forget_farthest(self)
     @cython.locals(known=dict, keys=list)
     cdef tuple best_without(self, side, own)
-    @cython.locals(known=dict, keys=list, depths=list, bounds=list, reach=Py_ssize_t)
+    @cython.locals(known=dict, keys=list, depths=list, inside=Py_ssize_t, begin=Py_ssize_t, at=Py_ssize_t, sign=int, has_own=bint)
     cdef list depths_without(self, side, own, middle, reaches_bps)
 
 cdef class Book:

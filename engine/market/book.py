@@ -84,22 +84,22 @@ class HalfBook:
 
         `middle` is twice the mid: two sides summed up, which halves nothing.
         """
-        sign, known, total = self.sign, self.lots, 0
+        sign, known, keys, total = self.sign, self.lots, self.keys, 0
         depths: list[Lot] = []
-        bounds = [sign * middle * (BPS - sign * bps) for bps in reaches_bps]
-        scale = 2 * BPS
-        for key in reversed(self.keys):
-            while key * scale < bounds[len(depths)]:
-                depths.append(total)
-                if len(depths) == len(bounds):
-                    return depths
-            tick = sign * key
-            lots = known[tick]
-            if own:
-                lots -= own.get((side, tick), 0)
-            if lots > 0:
+        inside, has_own = len(keys), bool(own)
+        for bps in reaches_bps:
+            # key * 2 * BPS >= sign * middle * (BPS - sign * bps), as a bound of whole ticks
+            nearest = -(sign * middle * (sign * bps - BPS) // (2 * BPS))
+            begin = min(inside, bisect_left(keys, nearest))
+            for at in range(inside - 1, begin - 1, -1):
+                tick = keys[at] if sign > 0 else -keys[at]
+                lots = known[tick]
+                if has_own:
+                    lots = max(0, lots - own.get((side, tick), 0))
                 total += lots
-        return depths + [total] * (len(bounds) - len(depths))
+            inside = begin
+            depths.append(total)
+        return depths
 
 
 class Book:

@@ -11,6 +11,7 @@ from engine.trading.portfolio import Portfolio
 from engine.trading.quoter import Quoter
 from engine.trading.recovery import READ_AGAIN, Recovery, recover
 from engine.trading.standing import Standing
+from engine.trading.witness import Witness
 from engine.values.commands import Cancel, CancelAll, QueryOrder, Reconcile
 from engine.values.errors import WITHDRAWN, Failure
 from engine.values.events import (
@@ -60,6 +61,7 @@ class Keeper:
         self._unclaimed: dict[str, Atoms] = {}
         self._venue = instruments[0].venue
         self._opened: set[str] = set()
+        self._witness = Witness(self._instruments)
 
     # --- facts ----------------------------------------------------------------------------------
 
@@ -120,12 +122,14 @@ class Keeper:
     def on_state(self, state: VenueState, quoter: Quoter, step: Step) -> None:
         """The venue's answer to a Reconcile: adopt, cancel, book, compare, or freeze."""
         standing = quoter.standing
+        step.records += self._witness.listed(state)
         if state.market not in self._opened:
             self._open(state, step)
         found = recover(self.orders, self.portfolio, state, self._is_ours)
         step.commands += found.commands
         step.records += [command for command in found.commands if isinstance(command, Cancel)]
         step.records += _news(found, state)
+        step.records += self._witness.kept(state, found.differences)
         for row in found.differences:
             if row.explained != READ_AGAIN:
                 step.records.append(row)

@@ -27,6 +27,7 @@ from engine.values.events import (
     VenueState,
 )
 from engine.values.facts import Bar
+from engine.values.instrument import Instrument
 from engine.values.intents import Hedge, Ladder
 from engine.values.units import Atoms, Lot, Ns
 
@@ -71,6 +72,14 @@ class Adjusted(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     atoms: Atoms
     who: str
     reason: str
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A market as the venue described it to this session: what ticks, lots and fees mean in it."""
+
+    market: str
+    at_ns: Ns
+    instrument: Instrument
 
 
 class OrderIntent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -227,6 +236,7 @@ Record: TypeAlias = (
     | SessionEnded
     | Opening
     | Adjusted
+    | Listed
     | OrderIntent
     | Decision
     | StateChanged

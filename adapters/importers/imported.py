@@ -1,0 +1,43 @@
+"""What an importer gives: markets, and facts that can be read again from the start."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import msgspec
+
+from adapters.importers.faults import Faults
+from adapters.transport.capture import numbered
+from engine.values.events import Event
+from engine.values.instrument import Instrument
+
+Targets: TypeAlias = dict[str, Instrument]
+"""What each market of a source is to be called and counted in, by its name in the source.
+
+A market that is not among them is left out. Ticks and lots are at least as fine as the source's.
+"""
+Facts: TypeAlias = Callable[[Faults, Targets], Iterator[Event]]
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """`facts` opens the data from its start, in the order of the files; bad rows go to its faults.
+
+    `notes` say what the format does not hold and what was assumed instead.
+    """
+
+    kind: str
+    files: list[Path]
+    instruments: list[Instrument]
+    facts: Facts
+    notes: list[str]
+
+    @property
+    def targets(self) -> Targets:
+        """Every market as the source itself calls it."""
+        return {each.market: each for each in self.instruments}
+
+
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines of a text file, plain, .gz, .xz or .zst, counted from 1. Raises UserError."""
+    for number, line in numbered(path):
+        yield number, line.decode("utf-8", "replace")

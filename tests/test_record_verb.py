@@ -1,0 +1,157 @@
+"""`ballast record` beside a served market: what it wrote is what the feed heard."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import tomlkit
+
+from adapters.importers.faults import Faults
+from engine.cli.adapters import adapter_of, options_of
+from engine.cli.assemble import keys_of
+from engine.cli.data_frames import open_frames
+from engine.cli.recording_frames import frame_recorder, listen
+from engine.runtime.clock import MonotonicClock
+from engine.runtime.config import load_config
+from engine.runtime.frames import ending, files_of, frames
+from engine.runtime.redaction import Redactor
+from engine.values.events import BookDelta, BookLost, BookSnapshot, TopOfBook, Trade
+from tests.engine_process import ROOT, ballast, config_file, until, venue_process
+
+MARKET_FACTS = (BookSnapshot, BookDelta, BookLost, TopOfBook, Trade)
+
+
+@pytest.fixture(scope="module")
+def venue(tmp_path_factory):
+    with venue_process(tmp_path_factory.mktemp("venue")) as venue:
+        yield venue
+
+
+@pytest.fixture
+def config(tmp_path, venue):
+    return config_file(tmp_path / "c.toml", venue.key_file, venue.urls)
+
+
+def edited(config, **venue):
+    table = tomlkit.parse(config.read_text())
+    table["venues"][0].update(venue)
+    config.write_text(tomlkit.dumps(table))
+    return config
+
+
+def facts(directory):
+    found = open_frames(directory)
+    return list(found.facts(Faults(), found.targets))
+
+
+@pytest.mark.parametrize("adapter", ["ccxt", "native"])
+def test_a_recording_needs_no_key_and_holds_a_book_and_trades(config, tmp_path, adapter):
+    edited(config, adapter=adapter, key="", key_file="")
+    done = ballast("record", str(config), "--seconds", "3", "--out", str(tmp_path / "o"), "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert (told["losses"], told["complaint"]) == (0, "")
+    raw = [frame for file in files_of(tmp_path / "o") for frame in frames(file)]
+    assert told["frames"] == len(raw) > 10
+    assert told["bytes"] == sum(len(frame.data) for frame in raw)
+    found = facts(tmp_path / "o")
+    assert any(isinstance(fact, BookSnapshot) for fact in found)
+    assert any(isinstance(fact, BookDelta) for fact in found)
+    assert not any(isinstance(fact, BookLost) for fact in found[:-1])
+
+
+def test_after_kill_nine_everything_up_to_the_last_second_is_there(config, tmp_path):
+    words = ["record", str(config), "--out", str(tmp_path / "o")]
+    process = subprocess.Popen([sys.executable, "-m", "engine.cli", *words], cwd=ROOT)
+    try:
+        until(lambda: list((tmp_path / "o").glob("frames/*")), "a file")
+        file = files_of(tmp_path / "o")[0]
+        until(lambda: sum(1 for _ in frames(file)) > 30, "some frames")
+        time.sleep(2.5)
+        seen = list(frames(file))
+        os.kill(process.pid, signal.SIGKILL)
+    finally:
+        process.kill()
+        process.wait()
+    left = list(frames(file))
+    assert ending(file) is None
+    assert left[: len(seen)] == seen
+    now_ns = time.time_ns()
+    assert now_ns - left[-1].at_ns < 4 * 10**9
+    assert isinstance(facts(tmp_path / "o")[-1], MARKET_FACTS)
+
+
+def test_sigterm_ends_the_file_in_order(config, tmp_path):
+    words = ["record", str(config), "--out", str(tmp_path / "o"), "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine.cli", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        until(lambda: list((tmp_path / "o").glob("frames/*")), "a file")
+        file = files_of(tmp_path / "o")[0]
+        until(lambda: sum(1 for _ in frames(file)) > 5, "some frames")
+        process.send_signal(signal.SIGTERM)
+        out = process.communicate(timeout=20)[0]
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert ending(file).goes_on is False
+    assert json.loads(out)["frames"] == len(list(frames(file)))
+
+
+def test_a_feed_of_snapshot_grade_has_no_frames_to_record(config, tmp_path):
+    edited(config, options={"grade": "snapshot"})
+    done = ballast("record", str(config), "--seconds", "1", "--out", str(tmp_path / "o"))
+    assert done.returncode == 2
+    assert "snapshot grade" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_place_that_cannot_be_written_is_said_in_one_line(config, tmp_path):
+    (tmp_path / "o").write_text("a file")
+    done = ballast("record", str(config), "--seconds", "1", "--out", str(tmp_path / "o"))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+class Heard:
+    def __init__(self):
+        self.facts = []
+        self.enough = asyncio.Event()
+
+    def put(self, event):
+        if isinstance(event, MARKET_FACTS):
+            self.facts.append(event)
+        if sum(isinstance(fact, BookDelta) for fact in self.facts) >= 5:
+            self.enough.set()
+
+
+@pytest.mark.parametrize("adapter", ["ccxt", "native"])
+async def test_the_frames_decode_to_the_very_facts_that_the_engine_heard(config, tmp_path, adapter):
+    loaded = load_config(edited(config, adapter=adapter))
+    venue, clock = loaded.venues[0], MonotonicClock()
+    options, _ = options_of(venue, "v")
+    keys = keys_of(venue, Redactor())
+    opened = adapter_of(venue).open_venue(options, clock, keys)
+    try:
+        instruments = await opened.gateway.instruments(["BTT/USDT"])
+        feed, heard = opened.feed(instruments), Heard()
+        recorder = frame_recorder(loaded, instruments, clock.now_ns(), tmp_path / "o")
+        listen(recorder, {venue.name: feed})
+        recorder.start()
+        task = asyncio.create_task(feed.run(heard))
+        await asyncio.wait_for(heard.enough.wait(), 20)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    finally:
+        await opened.gateway.close()
+    recorder.close()
+    assert isinstance(heard.facts[-1], BookLost)
+    assert facts(tmp_path / "o") == heard.facts
