@@ -25,6 +25,7 @@ from adapters.loopback.keys import KeyPair, new_ed25519
 from adapters.loopback.venue import LoopbackVenue
 from bench.harness import arguments, finish, ratio, timing
 from bench.peers import VENUE_SYMBOL, installed
+from bench.wire_clients import plain_demo
 from engine.cli.demo_venue import flat
 from engine.cli.venue import write_key
 from engine.runtime.config import VenueConfig
@@ -65,7 +66,7 @@ def adapters() -> list[str]:
 
 def write_config(folder: Path, venue: LoopbackVenue, adapter: str) -> Path:
     """The demo's config aimed at this venue; what is not asked for is left as it stands there."""
-    table = tomlkit.parse((ROOT / "configs" / "demo.toml").read_text()).unwrap()
+    table = plain_demo()
     table |= {"data_dir": str(folder / "data"), "name": "startup"}
     table["runtime"] = {"timer_ms": 20}
     table["venues"][0] |= {

@@ -64,9 +64,18 @@ FLOOD = Client(name="ballast native, 2,000/s", adapter="native", rate=2_000)
 BUSY_FLOOD = Client(name="ballast native, busy, 2,000/s", adapter="native", busy=True, rate=2_000)
 
 
+def plain_demo() -> dict[str, Any]:
+    """The demo's config without a playbook, which would ask for a second market."""
+    table = tomlkit.parse((ROOT / "configs" / "demo.toml").read_text()).unwrap()
+    del table["watched"]
+    for key in ("playbook", "broad", "technical"):
+        del table["markets"][0][key]
+    return table
+
+
 def write_config(folder: Path, urls: dict[str, str], client: Client) -> Path:
     """The demo's config with another market in it, and every check of its risk gate still made."""
-    table = tomlkit.parse((ROOT / "configs" / "demo.toml").read_text()).unwrap()
+    table = plain_demo()
     table |= {"data_dir": str(folder / "data"), "name": "wire"}
     table["venues"][0] |= {
         "adapter": client.adapter, "urls": urls, "key": "bench",

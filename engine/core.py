@@ -1,6 +1,6 @@
 """Facts come in, one pure function decides, wishes go out. The one place where the rooms meet."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, assert_never, get_args
 
 import msgspec
@@ -10,9 +10,12 @@ from engine.trading.disturbances import DisturbanceParams, Disturbances
 from engine.trading.keeper import Keeper, KeeperParams
 from engine.trading.links import LinkParams, VenueLinks
 from engine.trading.maker import Maker, MakerParams
+from engine.trading.neighbours import Neighbours
 from engine.trading.quoter import MarketSetup, Quoter
+from engine.trading.standing import Standing
 from engine.trading.turns import Turns
 from engine.values import events as ev
+from engine.values.instrument import Instrument
 from engine.values.records import Record, StateChanged
 from engine.values.step import Step
 from engine.values.units import NS_PER_MS, PPM, Ns
@@ -33,11 +36,15 @@ class EngineParams(msgspec.Struct, frozen=True, kw_only=True):
 class Engine:
     """The whole engine without an edge: synchronous, total, and the same in every driver.
 
-    `past` is the journal so far: starting is recovering.
+    `past` is the journal so far: starting is recovering. `watched` are never traded.
     """
 
     def __init__(
-        self, setups: list[MarketSetup], params: EngineParams, past: Iterable[Record] = ()
+        self,
+        setups: list[MarketSetup],
+        params: EngineParams,
+        past: Iterable[Record] = (),
+        watched: Sequence[Instrument] = (),
     ) -> None:
         self.params = params
         self.now_ns = self.stopped_ns = 0
@@ -49,6 +56,7 @@ class Engine:
         self.disturbances = Disturbances(params.disturbances)
         self._turns, self._joins = Turns(), self._doors()
         self._open(setups)
+        self.neighbours = Neighbours(self.makers, watched, self.ids, params.maker.config_hash)
         for record in past:
             self._remember(record)
 
@@ -60,13 +68,15 @@ class Engine:
         if event.at_ns > self.now_ns:
             self.now_ns = event.at_ns
         self._joins[type(event)](event, step)
+        if self.neighbours.act:
+            self.neighbours.after(event, self.now_ns, step)
         return step
 
     def _doors(self) -> dict[type, Callable[[Any, Step], None]]:
         """Who joins which kind of fact. Found by its type at once: asking one by one is slow."""
         doors: dict[Any, Callable[[Any, Step], None]] = {
             ev.MarketFact: self._on_market,
-            ev.BarFact: self._on_bars,
+            ev.BarFact: lambda fact, step: self.neighbours.on_bars(fact),
             ev.OrderFact: self._on_order,
             ev.AccountFact: self._on_account,
             ev.OperatorFact: self._on_operator,
@@ -74,12 +84,11 @@ class Engine:
         }
         return {kind: join for facts, join in doors.items() for kind in get_args(facts)}
 
-    def _on_bars(self, fact: ev.BarFact, step: Step) -> None:
-        """Nothing rests on bars yet."""
-
     def _on_market(self, fact: ev.MarketFact, step: Step) -> None:
         maker = self.makers.get(fact.market)
         if maker is None:
+            if isinstance(fact, ev.TopOfBook):
+                self.neighbours.on_top(fact)
             return
         quoter = maker.quoter
         self.links[quoter.setup.instrument.venue][ev.Stream.PUBLIC].alive(fact.at_ns)
@@ -128,6 +137,8 @@ class Engine:
             for keeper in dict.fromkeys(maker.keeper for maker in self._makers_of(fact.market)):
                 keeper.claim(fact, step)
         self._heed(fact)
+        if isinstance(fact, ev.PlaybookSet):
+            self.neighbours.on_playbook(fact, self._makers_of(fact.market), step)
         wanted = "" if isinstance(fact, ev.Stop) else fact.market
         for maker in self._makers_of(wanted):
             maker.look(self.now_ns, step, type(fact).__name__)
@@ -137,9 +148,9 @@ class Engine:
         match word:
             case ev.RatingSet():
                 for maker in self._makers_of(word.market):
-                    maker.quoter.rating = word
+                    maker.quoter.guidance.on_rating(word)
             case ev.PlaybookSet():
-                pass
+                pass  # one of an earlier session: what the config names now is in force
             case ev.Halt():
                 for maker in self._makers_of(word.market):
                     maker.standing.halt(f"{word.who}: {word.reason}")
@@ -164,9 +175,10 @@ class Engine:
             case ev.ClockStep() | ev.LoopLag() | ev.JournalLag():
                 source, reason = self.disturbances.judge(fact)
                 if isinstance(fact, ev.JournalLag) and fact.failure:
-                    self._halt_all(f"the journal failed: {fact.failure}", step)
+                    failed = f"the journal failed: {fact.failure}"
+                    self._all(lambda standing: standing.halt(failed), step)
                 elif source:
-                    self._doubt_all(source, reason, step)
+                    self._all(lambda standing: standing.doubt(source, reason), step)
             case ev.Overrun():
                 for maker in self._makers_of(fact.market):
                     if self.disturbances.is_too_slow(fact):
@@ -174,7 +186,8 @@ class Engine:
                     maker.look(self.now_ns, step)
             case ev.Quarantined():
                 if self.disturbances.is_flood(fact):
-                    self._freeze(fact.venue, f"too many unreadable frames: {fact.reason}", step)
+                    flood = f"too many unreadable frames: {fact.reason}"
+                    self._all(lambda standing: standing.freeze(flood), step, fact.venue)
             case _:
                 assert_never(fact)
 
@@ -237,20 +250,11 @@ class Engine:
             if maker.heed_links(public, private, self.now_ns, step):
                 maker.look(self.now_ns, step)
 
-    def _doubt_all(self, source: str, reason: str, step: Step) -> None:
+    def _all(self, act: Callable[[Standing], None], step: Step, venue: str = "") -> None:
+        """Every market of a venue, "" for all of them."""
         for maker in self.makers.values():
-            maker.standing.doubt(source, reason)
-            maker.look(self.now_ns, step)
-
-    def _halt_all(self, reason: str, step: Step) -> None:
-        for maker in self.makers.values():
-            maker.standing.halt(reason)
-            maker.look(self.now_ns, step)
-
-    def _freeze(self, venue: str, reason: str, step: Step) -> None:
-        for maker in self.makers.values():
-            if maker.quoter.setup.instrument.venue == venue:
-                maker.standing.freeze(reason)
+            if venue in ("", maker.quoter.setup.instrument.venue):
+                act(maker.standing)
                 maker.look(self.now_ns, step)
 
     # --- start and end --------------------------------------------------------------------------
@@ -277,13 +281,11 @@ class Engine:
         else:
             for keeper in self.keepers.values():
                 keeper.remember(record)
+        self.neighbours.remember(record)
 
     def _makers_of(self, market: str) -> list[Maker]:
         """The named market, or all of them for ""; a market that is not run here is nobody."""
-        if not market:
-            return list(self.makers.values())
-        maker = self.makers.get(market)
-        return [maker] if maker else []
+        return [maker for name, maker in self.makers.items() if market in ("", name)]
 
     @property
     def is_finished(self) -> bool:
@@ -293,8 +295,6 @@ class Engine:
     @property
     def open_orders_at_stop(self) -> int:
         """The venues' own count after the stop; -1 while one has not answered."""
-        counts = [
-            maker.keeper.open_orders_after(maker.market, self.stopped_ns)
-            for maker in self.makers.values()
-        ]
+        makers, since_ns = self.makers.values(), self.stopped_ns
+        counts = [maker.keeper.open_orders_after(maker.market, since_ns) for maker in makers]
         return -1 if not self.stopped_ns or -1 in counts else sum(counts)

@@ -45,22 +45,16 @@ class LadderParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         its tick: a place in the queue is worth more than a flicker of the microprice.
     lean_ticks: how far the centre moves down at the cap, up at the floor.
     zone_size_share: below the band bids are larger and asks smaller by this; above, the reverse.
-    stance_size_share: each step of the rating (buy 1, strong buy 2) adds this to bids; each step of
-        sell takes it off both sides.
-    stance_widening_ticks: each step of buy moves asks behind the best out by this, level by level;
-        each step of sell moves all asks out.
-    stance_tightening_share: each step of buy takes this off the distance between bids, and only
-        while the book is not thin and volatility is at most `volatility_stable`.
-    volatility_stable: ticks per square root of a second.
+
+    How the shape leans with a rating is the playbook's: see `Lean`.
 
     For BTT/USDT at 62 ticks, where one tick is 160 bp and the market one or two ticks wide:
     levels 3, lots 1500000, lots_growth 0.5, step_ticks 1.0, half_spread_min_ticks 0.1,
     volatility_weight 0.5, horizon_s 1.0, half_spread_unknown_ticks 0.5, fee_weight 1.0,
     depth_thin_lots 5000000, thin_widening_ticks 0.5, hold_ticks 0.3, lean_ticks 0.75,
-    zone_size_share 0.25, stance_size_share 0.1, stance_widening_ticks 0.5,
-    stance_tightening_share 0.1, volatility_stable 0.5. There the fraction of the microprice
-    decides: with a half-width well under one tick, floor and ceil make a quote join the touch,
-    step inside a market of two ticks, or stand back from a side that is about to give way.
+    zone_size_share 0.25. There the fraction of the microprice decides: with a half-width well
+    under one tick, floor and ceil make a quote join the touch, step inside a market of two ticks,
+    or stand back from a side that is about to give way.
     """
 
     levels: int
@@ -77,10 +71,6 @@ class LadderParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     hold_ticks: float
     lean_ticks: float
     zone_size_share: float
-    stance_size_share: float
-    stance_widening_ticks: float
-    stance_tightening_share: float
-    volatility_stable: float
 
     def __post_init__(self) -> None:
         numbers: dict[str, float] = msgspec.structs.asdict(self)
@@ -93,10 +83,6 @@ class LadderParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             raise ValueError("lots must be at least 1")
         if self.half_spread_min_ticks < WIDTH_MIN_TICKS:
             raise ValueError(f"half_spread_min_ticks must be at least {WIDTH_MIN_TICKS}")
-        # Two steps of the stance at once may not take a side away (a sell never withdraws all).
-        for name in ("stance_size_share", "stance_tightening_share"):
-            if numbers[name] > 0.45:
-                raise ValueError(f"{name} must be at most 0.45")
         if self.zone_size_share > 0.9:
             raise ValueError("zone_size_share must be at most 0.9")
 
@@ -144,7 +130,7 @@ class LadderStrategy:
             return (), absent
         sign, lots_min = side.sign, view.instrument.lots_min
         step, share = self._step(side, view), self._size_share(side, view)
-        opening, opening_step = self._stance_opening(side, view)
+        opening, opening_step = _opening(side, view)
         levels = []
         for rank, size in enumerate(self._sizes):
             apart, clamp = centre.width + rank * step + (opening + rank * opening_step), ""
@@ -192,26 +178,23 @@ class LadderStrategy:
         return max(0.0, 1.0 - min(view.depth_lots[2]) / self.params.depth_thin_lots)
 
     def _step(self, side: Side, view: View) -> float:
-        """Between two levels. A buy closes up the bids, in a calm and deep market only."""
-        params, bias = self.params, view.stance.bias
-        is_calm = view.volatility is not None and view.volatility <= params.volatility_stable
-        if side is SELL or bias <= 0 or not is_calm or self._thinness(view):
-            return params.step_ticks
-        return params.step_ticks * (1 - bias * params.stance_tightening_share)
-
-    def _stance_opening(self, side: Side, view: View) -> tuple[float, float]:
-        """(all levels, each further one): a buy opens the upper asks, a sell all of them."""
-        bias = view.stance.bias
-        if side is BUY or not bias:
-            return 0.0, 0.0
-        ticks = self.params.stance_widening_ticks
-        return (0.0, ticks * bias) if bias > 0 else (ticks * -bias, 0.0)
+        """Between two levels: a playbook may close up the bids."""
+        if side is SELL:
+            return self.params.step_ticks
+        return self.params.step_ticks * (1 - view.lean.bid_closer)
 
     def _size_share(self, side: Side, view: View) -> float:
-        """Inventory shifts size from one side to the other; a sell takes some off both."""
+        """Inventory shifts size from one side to the other; a playbook changes either."""
         by_zone = 1 + _TOWARD_TARGET[view.zone] * side.sign * self.params.zone_size_share
-        bias = view.stance.bias if side is BUY else min(0, view.stance.bias)
-        return by_zone * (1 + bias * self.params.stance_size_share)
+        return by_zone * view.lean.size(side)
+
+
+def _opening(side: Side, view: View) -> tuple[float, float]:
+    """Ticks away from the market: (all levels, each further one)."""
+    lean = view.lean
+    return (
+        (lean.bid_out_ticks, 0.0) if side is BUY else (lean.ask_out_ticks, lean.upper_ask_out_ticks)
+    )
 
 
 def _reference(view: View) -> float | None:
@@ -224,10 +207,11 @@ def _reference(view: View) -> float | None:
 
 
 def _stance_text(view: View) -> str:
-    stance = view.stance
-    if stance.was in ("none", stance.label):
-        return stance.label
-    return f"{stance.label} ({stance.was} is {stance.age_ns // NS_PER_S} s old: stale)"
+    stance, row = view.stance, view.lean.row
+    said = stance.label.value
+    if stance.was not in ("none", said):
+        said = f"{said} ({stance.was} is {stance.age_ns // NS_PER_S} s old: stale)"
+    return f"{said}, row {row}" if row else said
 
 
 def _absent(side: Side, view: View) -> str:

@@ -6,7 +6,7 @@ Noise is leaned against, structural drift is not: a t-test on the means of whole
 """
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -291,8 +291,8 @@ class PegStrategy:
 
 def _prices(view: View, age_max_ns: int) -> dict[str, float]:
     """Mids of other markets that are fresh, in their quote currency."""
-    others: dict[str, Any] = getattr(view, "others", {})
-    return {name: o.mid for name, o in others.items() if o.age_ns <= age_max_ns and o.mid > 0}
+    others = view.others.items()
+    return {name: o.mid for name, o in others if o.age_ns <= age_max_ns and o.mid > 0}
 
 
 def _ns(seconds: float) -> int:

@@ -11,10 +11,11 @@ import msgspec
 
 from engine.core import Engine, EngineParams
 from engine.market.features import FeaturesParams
-from engine.signals.beta import HedgeRatio
+from engine.signals.outlook import HedgeRatio
 from engine.trading.hedge_desk import HedgeSetup
 from engine.trading.hedge_params import HedgeInstrument, HedgeKind, HedgeParams
-from engine.trading.hedger import Hedger, HedgeSight
+from engine.trading.hedge_sight import HedgeSight
+from engine.trading.hedger import Hedger
 from engine.trading.keeper import KeeperParams
 from engine.trading.maker import MakerParams
 from engine.trading.posture import HedgeStance, Signal

@@ -31,6 +31,8 @@ from urllib.parse import urlencode
 import tomlkit
 from venue_truth import ALWAYS, AT_REST, Journal, Row, Venue
 
+from tests.plain_demo import plain_demo
+
 ROOT = Path(__file__).resolve().parent.parent
 SYMBOL, BASE, QUOTE = "BTTUSDT", "BTT", "USDT"
 OPENING = {BASE: Decimal(200_000_000), QUOTE: Decimal(1000)}
@@ -162,7 +164,7 @@ class Engine:
 
     def _write_config(self, venue: LoopbackVenue) -> None:
         """The demo's config but for places, key, snapshot and the wait for a first volatility."""
-        config: Any = tomlkit.parse((ROOT / "configs" / "demo.toml").read_text())
+        config = plain_demo()
         config["data_dir"] = str(self.data)
         config["venues"][0]["key_file"] = str(venue.key_path)
         config["venues"][0]["urls"] = {

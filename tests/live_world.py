@@ -45,6 +45,7 @@ from engine.values.events import (
 from engine.values.records import Alert, Opening
 from engine.values.step import Step
 from engine.values.units import NS_PER_S
+from tests.plain_demo import plain_demo
 from tests.tcp_proxy import TcpProxy
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -283,8 +284,8 @@ class LiveWorld:
 
 
 def demo_table(data_dir: Path, key_file: Path, urls: dict[str, str], **runtime: float) -> Any:
-    """configs/demo.toml with a home of its own and short memories."""
-    table = tomlkit.parse((ROOT / "configs" / "demo.toml").read_text()).unwrap()
+    """The plain demo with a home of its own and short memories."""
+    table = plain_demo().unwrap()
     table["data_dir"] = str(data_dir)
     table["runtime"] |= {"timer_ms": 20, "reconcile_s": 1.0, "quote_budget_ms": 500} | runtime
     table["venues"][0] |= {

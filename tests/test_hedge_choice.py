@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.market.book import Book
-from engine.signals.beta import HedgeRatio
+from engine.signals.outlook import HedgeRatio
 from engine.trading.hedge_choice import Candidate, Carry, Offer, assess, choose
 from engine.trading.hedge_params import HedgeInstrument, HedgeKind
 from engine.trading.hedge_sizes import (

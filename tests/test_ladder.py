@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.trading.strategy import Ladder, View
+from engine.trading.strategy import Ladder, Lean, View
 from engine.values.events import RatingLabel
 from engine.values.units import Side
 from strategies.ladder import LadderParams, LadderStrategy
@@ -39,10 +39,6 @@ def params(**changes: Any) -> LadderParams:
         "hold_ticks": 0.0,
         "lean_ticks": 0.75,
         "zone_size_share": 0.25,
-        "stance_size_share": 0.1,
-        "stance_widening_ticks": 0.5,
-        "stance_tightening_share": 0.1,
-        "volatility_stable": 0.5,
     }
     return LadderParams(**(fields | changes))
 
@@ -180,38 +176,43 @@ def test_below_the_band_bids_are_larger_and_asks_smaller_and_above_the_reverse()
     assert total(below, Side.SELL) < total(inside, Side.SELL) < total(above, Side.SELL)
 
 
-# --- stance -------------------------------------------------------------------------------------
+# --- lean ---------------------------------------------------------------------------------------
 
 
-def with_label(label: RatingLabel, **changes: Any) -> View:
-    return view(stance=stance(label), **changes)
+def leaning(**changes: Any) -> View:
+    return view(lean=Lean(row="a row", **changes))
 
 
-def test_a_buy_makes_bids_larger_and_opens_the_upper_asks() -> None:
-    neutral, buy = quoted(), quoted(with_label(RatingLabel.STRONG_BUY))
-    assert total(buy, Side.BUY) == pytest.approx(1.2 * total(neutral, Side.BUY))
-    assert ticks(neutral, Side.SELL) == [63, 64, 65]
-    assert ticks(buy, Side.SELL) == [63, 65, 67]
-    assert total(buy, Side.SELL) == total(neutral, Side.SELL)
+def test_a_row_that_shows_more_bids_leaves_the_asks_as_they_are() -> None:
+    more, plain = quoted(leaning(bid_size=1.1)), quoted()
+    assert total(more, Side.BUY) == pytest.approx(1.1 * total(plain, Side.BUY), abs=3)
+    assert total(more, Side.SELL) == total(plain, Side.SELL)
+    assert "row a row" in more.bids[0].reason.stance
 
 
-def test_a_buy_closes_up_the_bids_only_while_volatility_is_stable_and_the_book_deep() -> None:
-    def widths(**changes: Any) -> float:
-        bids = quoted(with_label(RatingLabel.BUY, **changes)).bids
-        return bids[1].reason.width - bids[0].reason.width
-
-    assert widths() == pytest.approx(0.9)
-    assert widths(volatility=0.6) == pytest.approx(1.0)
-    assert widths(volatility=None) == pytest.approx(1.0)
-    assert widths(depth_lots=((0, 0), (0, 0), (4_000_000, 9_000_000))) == pytest.approx(1.0)
+def test_a_row_may_close_up_the_bids_alone() -> None:
+    closer = quoted(leaning(bid_closer=0.1))
+    assert closer.bids[1].reason.width - closer.bids[0].reason.width == pytest.approx(0.9)
+    assert closer.asks[1].reason.width - closer.asks[0].reason.width == pytest.approx(1.0)
 
 
-def test_a_sell_widens_asks_and_shrinks_both_sides_but_withdraws_neither() -> None:
-    neutral, sell = quoted(), quoted(with_label(RatingLabel.STRONG_SELL))
-    assert sell.asks[0].tick > neutral.asks[0].tick
-    assert ticks(sell, Side.BUY) == ticks(neutral, Side.BUY)
-    assert 0 < total(sell, Side.BUY) < total(neutral, Side.BUY)
-    assert 0 < total(sell, Side.SELL) < total(neutral, Side.SELL)
+def test_a_row_moves_a_side_away_from_the_market_by_its_ticks() -> None:
+    plain, away = quoted(), quoted(leaning(ask_out_ticks=1.0, bid_out_ticks=2.0))
+    assert ticks(away, Side.SELL) == [tick + 1 for tick in ticks(plain, Side.SELL)]
+    assert ticks(away, Side.BUY) == [tick - 2 for tick in ticks(plain, Side.BUY)]
+
+
+def test_a_row_opens_the_upper_asks_level_by_level() -> None:
+    plain, opened = quoted(), quoted(leaning(upper_ask_out_ticks=1.0))
+    moved = [o - p for o, p in zip(ticks(opened, Side.SELL), ticks(plain, Side.SELL), strict=True)]
+    assert moved == [0, 1, 2]
+    assert ticks(opened, Side.BUY) == ticks(plain, Side.BUY)
+
+
+def test_a_rating_without_a_playbook_changes_no_quote() -> None:
+    rated = quoted(view(stance=stance(RatingLabel.STRONG_SELL)))
+    assert ticks(rated, Side.SELL) == ticks(quoted(), Side.SELL)
+    assert total(rated, Side.BUY) == total(quoted(), Side.BUY)
 
 
 def test_a_stale_rating_quotes_as_neutral_and_says_what_it_was() -> None:
@@ -234,7 +235,6 @@ def test_a_stale_rating_quotes_as_neutral_and_says_what_it_was() -> None:
         {"half_spread_min_ticks": 0.0},
         {"lean_ticks": -1.0},
         {"horizon_s": math.nan},
-        {"stance_size_share": 0.6},
         {"zone_size_share": 1.0},
     ],
 )
@@ -244,6 +244,19 @@ def test_params_that_could_not_quote_are_refused(wrong: dict[str, Any]) -> None:
 
 
 # --- whatever the market ------------------------------------------------------------------------
+
+
+@st.composite
+def leans(draw: st.DrawFn) -> Lean:
+    """Whatever a row of a playbook may say."""
+    return Lean(
+        bid_size=draw(st.floats(0.1, 2)),
+        ask_size=draw(st.floats(0.1, 2)),
+        bid_closer=draw(st.floats(0, 0.45)),
+        bid_out_ticks=draw(st.floats(0, 5)),
+        ask_out_ticks=draw(st.floats(0, 5)),
+        upper_ask_out_ticks=draw(st.floats(0, 5)),
+    )
 
 
 @st.composite
@@ -259,6 +272,7 @@ def views(draw: st.DrawFn) -> View:
         depth_lots=((0, 0), (0, 0), (depth, draw(st.integers(0, 30_000_000)))),
         position_lots=draw(st.integers(-5_000_000, 45_000_000)),
         stance=stance(draw(st.sampled_from(LABELS))),
+        lean=draw(leans()),
     )
 
 
@@ -303,16 +317,13 @@ def test_more_inventory_never_raises_the_bid(shown: View, other_lots: int) -> No
     assert total(ladders[1], Side.BUY) <= total(ladders[0], Side.BUY)
 
 
-@given(views(), st.integers(0, 4), st.integers(0, 4))
-def test_a_worse_rating_never_raises_the_size_bid(shown: View, one: int, other: int) -> None:
-    worse, better = (
-        quoted(msgspec.structs.replace(shown, stance=stance(LABELS[rank])))
-        for rank in sorted((one, other))
+@given(views(), st.floats(0.1, 2), st.floats(0.1, 2))
+def test_a_row_that_shows_less_never_shows_more(shown: View, one: float, other: float) -> None:
+    less, more = (
+        quoted(msgspec.structs.replace(shown, lean=msgspec.structs.replace(shown.lean, bid_size=s)))
+        for s in sorted((one, other))
     )
-    if worse.bids and better.bids and len(worse.bids) == len(better.bids):
-        assert worse.bids[0].lots <= better.bids[0].lots
-    if shown.bid_tick > 20:
-        assert total(worse, Side.BUY) <= total(better, Side.BUY)
+    assert total(less, Side.BUY) <= total(more, Side.BUY)
 
 
 @given(views())

@@ -10,6 +10,7 @@ from time import time_ns
 from typing import Any
 
 import pytest
+import tomlkit
 from typer.testing import CliRunner
 
 from adapters.loopback.klines import HOUR_MS, Candle
@@ -20,9 +21,9 @@ from engine.signals.votes import Rules
 from engine.values.errors import UserError
 from tests.loopback_builders import SYMBOL, live_venue
 from tests.market_data import recorded
+from tests.plain_demo import plain_demo
 from tests.test_adapter_contract import flat
 
-DEMO = Path(__file__).parent.parent / "configs" / "demo.toml"
 VENUE = """
 [[venues]]
 name = "{name}"
@@ -68,7 +69,7 @@ class Place:
             for name in names
         )
         path = self.folder / "config.toml"
-        head, _, rest = DEMO.read_text().partition("[[venues]]")
+        head, _, rest = tomlkit.dumps(plain_demo()).partition("[[venues]]")
         head = head.replace("var/demo", f"{self.folder}/data")
         path.write_text(f"{head}{venues}\n[[markets]]{rest.partition('[[markets]]')[2]}")
         return str(path)

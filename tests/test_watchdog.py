@@ -15,6 +15,7 @@ from engine.cli.audit import Account
 from engine.cli.demo_venue import flat
 from engine.runtime.beat import Heart, Pulse, pulse
 from engine.values.units import NS_PER_S
+from tests.plain_demo import plain_demo
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -56,7 +57,7 @@ def market(tmp_path):
         stdout=subprocess.PIPE,
     )  # fmt: skip
     urls = flat(json.loads(venue.stdout.readline())["urls"])
-    config = tomlkit.parse((ROOT / "configs" / "demo.toml").read_text())
+    config = plain_demo()
     config["data_dir"] = str(tmp_path / "data")
     config["venues"][0]["urls"] = urls
     config["venues"][0]["key_file"] = str(key)

@@ -1,6 +1,7 @@
 """From a config to an engine that is ready to run: the one place where every part is joined."""
 
 import asyncio
+import hashlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -8,37 +9,36 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
+
 from engine.cli.adapters import OpenVenue, adapter_of
+from engine.cli.building import REMEMBERED, Parts, build_engine, rating_of
 from engine.cli.loading import load_all, venue_options
 from engine.core import Engine, EngineParams
 from engine.runtime.beat import Heart
 from engine.runtime.clock import MonotonicClock
-from engine.runtime.config import Config, MarketConfig, VenueConfig, bands_of, config_hash
+from engine.runtime.config import Config, MarketConfig, VenueConfig, config_hash
 from engine.runtime.control import ControlServer
 from engine.runtime.journal import SqliteJournal, open_journal
 from engine.runtime.journal_reader import read
 from engine.runtime.live import Live, Venue
 from engine.runtime.lock import DataLock
 from engine.runtime.operating import Operating
-from engine.runtime.plugins import LoadedStrategy
+from engine.runtime.rating_file import RatingFile
+from engine.runtime.recorder import Recorder, RecorderParams
+from engine.runtime.recording import header_of
 from engine.runtime.redaction import RedactingFilter, Redactor
 from engine.runtime.secrets import Credentials, load_credentials
 from engine.trading.keeper import KeeperParams
 from engine.trading.maker import MakerParams
 from engine.trading.order_table import Params as OrdersParams
-from engine.trading.quoter import MarketSetup
 from engine.trading.reconcile import ReconcileParams
 from engine.values.errors import Transient, UserError, VenueError
-from engine.values.events import RatingSet
+from engine.values.events import PlaybookSet
 from engine.values.instrument import Instrument
 from engine.values.records import Record, SessionStarted
-from engine.values.units import NS_PER_MS, NS_PER_S
+from engine.values.units import NS_PER_MS, NS_PER_S, Ns
 
-REMEMBERED = (
-    "Opening", "Adjusted", "OrderIntent", "OrderReport", "OrderFailed", "CancelFailed",
-    "OrderAbsent", "Fill", "Cancel", "CancelAll", "RatingSet", "Halt", "Resume", "StateChanged",
-)  # fmt: skip
-"""Records that a start joins again; the others explain, and are for people."""
 PATIENCE_S = 120.0
 """How long a start waits for a venue that names a time to come back at."""
 
@@ -62,7 +62,18 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
             keys, adapter = keys_of(venue, redactor), adapter_of(venue)
             opened[venue.name] = adapter.open_venue(options[venue.name], clock, keys)
             stack.push_async_callback(opened[venue.name].gateway.close)
-        live = await _join(config, loaded, opened, journal, clock)
+        # Ask the venues what the markets are, and recover from what the journal holds.
+        instruments = await read_instruments(config, opened)
+        params, past_seq = _params(config, journal.epoch, opened), journal.count
+        parts = Parts(config=config, loaded=loaded, instruments=instruments, params=params)
+        live = _join(parts, opened, journal, clock)
+        if config.runtime.record:
+            live.recorder = _recorder(parts, past_seq, clock, redactor)
+            live.recorder.start()
+            stack.callback(live.recorder.close)
+        if config.runtime.ratings_file:
+            path, names = Path(config.runtime.ratings_file), frozenset(live.engine.makers)
+            live.ratings = RatingFile(path, names, clock, live.warn)
         live.heart = stack.enter_context(Heart(config.data_path))
         handler = Operating(live, config.name, config.mode.value).handle
         control = ControlServer(config.socket_path, handler, redactor=redactor)
@@ -70,32 +81,47 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
         yield live
 
 
-async def _join(
-    config: Config,
-    loaded: list[LoadedStrategy],
-    opened: dict[str, OpenVenue],
-    journal: SqliteJournal,
-    clock: MonotonicClock,
+def _join(
+    parts: Parts, opened: dict[str, OpenVenue], journal: SqliteJournal, clock: MonotonicClock
 ) -> Live:
-    """Ask the venues what the markets are, and recover from what the journal holds."""
-    instruments = await read_instruments(config, opened)
-    params = _params(config, journal.epoch, opened)
-    engine = Engine(_setups(config, loaded, instruments), params, _past(config.journal_path))
-    venues = [
+    config = parts.config
+    engine = build_engine(parts, _past(config.journal_path))
+    venues = _venues(config, engine, opened, parts.instruments)
+    live = Live(engine, venues, journal, clock, config.runtime)
+    live.scratch = lambda: build_engine(msgspec.structs.replace(parts, loaded=load_all(config, "")))
+    for market in config.markets:
+        if market.rating is not None:
+            live.inbox.put(rating_of(market, clock.now_ns()))
+        if market.playbook:
+            text = config.playbooks[market.playbook]
+            live.inbox.put(_playbook(market, text, clock.now_ns()))
+    return live
+
+
+def _recorder(parts: Parts, past_seq: int, clock: MonotonicClock, redactor: Redactor) -> Recorder:
+    past = past_seq, clock.now_ns(), version("ballast")
+    items = list(parts.instruments.values())
+    header = header_of(parts.config, parts.params, items, parts.loaded, past)
+    return Recorder(parts.config.data_path, header, RecorderParams(), redactor.redact)
+
+
+def _venues(
+    config: Config,
+    engine: Engine,
+    opened: dict[str, OpenVenue],
+    instruments: dict[str, Instrument],
+) -> list[Venue]:
+    return [
         Venue(
             name=name,
             markets=[m.market for m in config.markets if m.venue == name],
-            feed=venue.feed([i for i in instruments.values() if i.venue == name]),
+            feed=venue.feed(
+                [i for i in instruments.values() if i.venue == name], _bars_of(engine, name)
+            ),
             gateway=venue.gateway,
         )
         for name, venue in opened.items()
     ]
-    live = Live(engine, venues, journal, clock, config.runtime)
-    live.scratch = lambda: Engine(_setups(config, load_all(config, ""), instruments), params)
-    for market in config.markets:
-        if market.rating is not None:
-            live.inbox.put(_rating(market, clock.now_ns()))
-    return live
 
 
 async def read_instruments(config: Config, opened: dict[str, OpenVenue]) -> dict[str, Instrument]:
@@ -103,6 +129,7 @@ async def read_instruments(config: Config, opened: dict[str, OpenVenue]) -> dict
     found: dict[str, Instrument] = {}
     for name, venue in opened.items():
         symbols = [market.symbol for market in config.markets if market.venue == name]
+        symbols += [item.symbol for item in config.watched if item.venue == name]
         for instrument in await _patiently(name, venue, symbols):
             found[instrument.market] = instrument
     return found
@@ -123,28 +150,6 @@ async def _patiently(name: str, venue: OpenVenue, symbols: list[str]) -> list[In
             logging.warning("venue %s: %s, waiting %.1f s", name, error.text, wait_s)
         patience_s -= wait_s
         await asyncio.sleep(wait_s)
-
-
-def _setups(
-    config: Config, loaded: list[LoadedStrategy], instruments: dict[str, Instrument]
-) -> list[MarketSetup]:
-    return [
-        _setup(market, strategy, instruments[market.market])
-        for market, strategy in zip(config.markets, loaded, strict=True)
-    ]
-
-
-def _setup(market: MarketConfig, loaded: LoadedStrategy, instrument: Instrument) -> MarketSetup:
-    return MarketSetup(
-        instrument=instrument,
-        bands=bands_of(market, instrument),
-        rows=market.risk,
-        strategy=loaded.strategy,
-        strategy_name=f"{loaded.name} {loaded.file_hash[:12]}",
-        features=market.features.params(),
-        snapshot_share_ppm=market.snapshot_share_ppm,
-        own_orders_show=market.own_orders_show,
-    )
 
 
 def _params(config: Config, epoch: int, opened: dict[str, OpenVenue]) -> EngineParams:
@@ -173,15 +178,28 @@ def _past(path: Path) -> Iterator[Record]:
             yield row.record
 
 
-def _rating(market: MarketConfig, now_ns: int) -> RatingSet:
-    assert market.rating is not None
-    return RatingSet(
+def _playbook(market: MarketConfig, text: str, now_ns: Ns) -> PlaybookSet:
+    """What the config loads, for the journal; it is in force already."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return PlaybookSet(
         market=market.market,
         at_ns=now_ns,
-        label=market.rating.label,
-        expires_ns=now_ns + int(market.rating.ttl_s * NS_PER_S),
-        source="config",
+        who="config",
+        name=market.playbook,
+        digest=digest,
+        text=text,
     )
+
+
+def _bars_of(engine: Engine, venue: str) -> dict[str, tuple[Ns, ...]]:
+    """The bars that somebody wants, by market of this venue."""
+    wanted: dict[str, set[Ns]] = {}
+    for maker in engine.makers.values():
+        advice = maker.quoter.guidance.advice
+        for market in () if advice is None else (maker.market, advice.broad):
+            if advice is not None and market.endswith(f"@{venue}"):
+                wanted.setdefault(market, set()).update(advice.spans_ns(market))
+    return {market: tuple(sorted(spans)) for market, spans in wanted.items() if spans}
 
 
 async def _announce(config: Config, journal: SqliteJournal, clock: MonotonicClock) -> None:

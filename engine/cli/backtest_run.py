@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from engine.cli.assemble import _rating, _setups
 from engine.cli.backtest_data import Data, first_mids
 from engine.cli.backtest_flags import latency_of, queue_of
+from engine.cli.building import Parts, build_engine, rating_of
 from engine.cli.loading import load_all
 from engine.core import Engine, EngineParams
 from engine.runtime.config import Config, config_hash
@@ -97,7 +97,7 @@ class _Opening:
         first_ns = next((fact.at_ns for fact in self._data.facts()), 0)
         for market in self._config.markets:
             if market.rating is not None and market.market in self._data.instruments:
-                yield _rating(market, first_ns)
+                yield rating_of(market, first_ns)
 
 
 def _engine(config: Config, name: str, data: Data) -> Engine:
@@ -111,8 +111,6 @@ def _engine(config: Config, name: str, data: Data) -> Engine:
         there = ", ".join(data.instruments)
         raise UserError(f"{name}: no market of it is in the data; there are: {there}")
     traded = msgspec.structs.replace(config, markets=[market for market, _ in both])
-    setups = _setups(traded, [strategy for _, strategy in both], data.instruments)
-    beside = [msgspec.structs.replace(each, own_orders_show=False) for each in setups]
     params = EngineParams(
         epoch=1,
         id_prefix=config.id_prefix,
@@ -120,7 +118,14 @@ def _engine(config: Config, name: str, data: Data) -> Engine:
         keeper=KeeperParams(reconcile_every_ns=int(config.runtime.reconcile_s * NS_PER_S)),
         timer_ns=config.runtime.timer_ms * NS_PER_MS,
     )
-    return Engine(beside, params)
+    parts = Parts(
+        config=traded,
+        loaded=[strategy for _, strategy in both],
+        instruments=data.instruments,
+        params=params,
+        own_orders_show=False,
+    )
+    return build_engine(parts)
 
 
 # --- money --------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ def demo(
     # Until the engine takes signals itself, SIGTERM unwinds like Ctrl-C, and the venue is ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     loaded = _checked(config)
-    venue = open_venue(loaded.data_path, "btt-thin", seed)
+    venue = open_venue(loaded.data_path, "btt-thin,liquid", seed)
     try:
         summary = uvloop.run(_run(_aimed(loaded, venue), str(config), venue, show))
     except UserError as error:

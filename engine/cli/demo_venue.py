@@ -18,7 +18,7 @@ STATE_NAME = "venue.json"
 KEY_NAME = "venue-key.json"
 START_S = 30.0
 STOP_S = 5.0
-OPENING = "BTT=200000000,USDT=1000"
+OPENING = "BTT=200000000,USDT=1000,BTC=0"
 IDLE_S = 60
 """The venue leaves by itself when nobody has been connected for so long."""
 

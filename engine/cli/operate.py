@@ -34,7 +34,7 @@ def status(
 ) -> None:
     """Every market: state, book, orders, inventory, profit and loss."""
     while True:
-        answer = _ask(at, "status")
+        answer = ask(at, "status")
         if json:
             as_json(answer)
         else:
@@ -48,7 +48,7 @@ def status(
 
 def why(symbol: Symbol = "", at: Where = DEFAULT_DIRECTORY, json: Json = False) -> None:
     """Why each quote stands where it stands, and why a side is missing."""
-    answer = _ask(at, "why", symbol=symbol)
+    answer = ask(at, "why", symbol=symbol)
     if json:
         as_json(answer)
         return
@@ -60,14 +60,14 @@ def halt(
     reason: Reason, symbol: Symbol = "", at: Where = DEFAULT_DIRECTORY, json: Json = False
 ) -> None:
     """Pull the quotes and keep them away, over restarts too, until `resume`."""
-    _say(_ask(at, "halt", symbol=symbol, reason=reason), json)
+    _say(ask(at, "halt", symbol=symbol, reason=reason), json)
 
 
 def resume(
     reason: Reason, symbol: Symbol = "", at: Where = DEFAULT_DIRECTORY, json: Json = False
 ) -> None:
     """Let a halted or frozen market quote again, after it has been reconciled."""
-    _say(_ask(at, "resume", symbol=symbol, reason=reason), json)
+    _say(ask(at, "resume", symbol=symbol, reason=reason), json)
 
 
 def stop(at: Where = DEFAULT_DIRECTORY, json: Json = False) -> None:
@@ -91,13 +91,13 @@ def rating_set(
     json: Json = False,
 ) -> None:
     """Tell a running engine the rating of a market."""
-    _say(_ask(at, "rating", symbol=symbol, label=label, ttl_s=ttl), json)
+    _say(ask(at, "rating", symbol=symbol, label=label, ttl_s=ttl), json)
 
 
 @rating_app.command("show")
 def rating_show(symbol: Symbol = "", at: Where = DEFAULT_DIRECTORY, json: Json = False) -> None:
     """The rating that each market is quoted by, and its age."""
-    markets = _ask(at, "status")["markets"]
+    markets = ask(at, "status")["markets"]
     wanted = [m for m in markets if m["market"].startswith(symbol)]
     found = {market["market"]: market["stance"] for market in wanted}
     if json:
@@ -108,7 +108,7 @@ def rating_show(symbol: Symbol = "", at: Where = DEFAULT_DIRECTORY, json: Json =
         typer.echo(f"{market}: {stance['label']} (was {stance['was']}, {age})")
 
 
-def _ask(at: Path, verb: str, **args: Any) -> dict[str, Any]:
+def ask(at: Path, verb: str, **args: Any) -> dict[str, Any]:
     return call(_socket(at), verb, args, ANSWER_S)
 
 

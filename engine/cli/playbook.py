@@ -18,7 +18,7 @@ FILE_BYTES_MAX = 1_000_000
 File = Annotated[Path, typer.Argument(help="A playbook, as configs/playbook.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="One object on the last line.")]
 
-app = typer.Typer(name="playbook", help="Prove, show and compare playbooks.", no_args_is_help=True)
+app = typer.Typer(name="playbook", help="Prove, show and load playbooks.", no_args_is_help=True)
 
 
 @app.command()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.cli.assemble import REMEMBERED, _setups
+from engine.cli.building import REMEMBERED, Parts, build_engine
 from engine.cli.loading import load_all
 from engine.core import Engine
 from engine.runtime.config import JOURNAL_NAME, Config
@@ -33,8 +33,8 @@ def rebuilt(session: Session) -> Rebuilt:
     instruments = {each.market: each for each in header.instruments}
     if missing := [each.market for each in config.markets if each.market not in instruments]:
         raise UserError(f"{session.files[0]}: no instrument of {', '.join(missing)} was recorded")
-    setups = _setups(config, loaded, instruments)
-    engine = Engine(setups, header.params, _past(session))
+    parts = Parts(config=config, loaded=loaded, instruments=instruments, params=header.params)
+    engine = build_engine(parts, _past(session))
     return Rebuilt(engine=engine, notes=list(_changes(header, loaded)))
 
 

@@ -10,6 +10,7 @@ import typer
 
 from engine.cli.show import as_json
 from engine.cli.study_beta import BetaStudy, StudyRules, span_of, study_beta, usual_rules
+from engine.cli.study_quant import as2008, glft
 from engine.signals.candle_file import candles_of
 from engine.signals.candles import Candle
 from engine.trading.playbook_file import load_playbook
@@ -19,6 +20,10 @@ from engine.values.units import NS_PER_S
 FILE_BYTES_MAX = 200_000_000
 
 app = typer.Typer(name="study", help="Look at recorded history.", no_args_is_help=True)
+
+
+app.command()(as2008)
+app.command()(glft)
 
 
 @app.callback()

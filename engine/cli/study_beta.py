@@ -6,9 +6,9 @@ from itertools import pairwise
 
 import msgspec
 
-from engine.signals.beta import Beta, Fit, HedgeRatio
+from engine.signals.beta import Beta, Fit
 from engine.signals.candles import Candle
-from engine.signals.outlook import Regime
+from engine.signals.outlook import HedgeRatio, Regime
 from engine.signals.outlook_params import BetaParams, CorrelationParams, RegimeParams
 from engine.signals.regime import RegimeStream
 from engine.signals.spans import NAMES, SPANS

@@ -51,6 +51,8 @@ def _market_rows(market: dict[str, Any]) -> Iterable[tuple[str, str]]:
     )
     stance = market["stance"]
     yield "stance", f"{stance['label']} (was {stance['was']}, from {stance['source'] or 'nobody'})"
+    if market["row"]:
+        yield "row", market["row"]
     if market["risk"]:
         yield "risk", "; ".join(market["risk"])
 
@@ -84,10 +86,35 @@ def why_lines(market: dict[str, Any]) -> list[str]:
         lines.append(f"  looked at: {inputs}")
     for name, side in market["sides"].items():
         lines += _side_lines(name, side)
+    lines += question_lines(market["playbook"])
+    if market["hedge"]:
+        lines.append(_hedge_line(market["hedge"]))
     lines += [f"  refused: {text}" for text in market["refused"]]
     lines += [f"  risk: {text}" for text in market["risk"]]
     lines += [f"  doubt: {source}: {reason}" for source, reason in market["doubts"].items()]
     return lines
+
+
+def question_lines(told: dict[str, Any]) -> list[str]:
+    """The five questions in their order, the row and what follows; nothing without a playbook."""
+    if not told:
+        return []
+    if "row" not in told:
+        return [f"  playbook: {told['playbook']}, not ruled yet"]
+    lines = [f"  playbook: {told['playbook']}"]
+    asked = enumerate(told["questions"], start=1)
+    lines += [f"  {number}. {each['question']}: {each['says']}" for number, each in asked]
+    lines += [f"     {text}" for text in told["follows"]]
+    lines += [f"     note: {text}" for text in told["notes"]]
+    return [*lines, f"  ready for what the signal implies? {told['ready']}"]
+
+
+def _hedge_line(hedge: dict[str, Any]) -> str:
+    return (
+        f"  hedge: stage {hedge['stage']}, covered {hedge['covered_lots']} of"
+        f" {hedge['target_lots']} lots, {hedge['unhedged_lots']} not; {hedge['why']};"
+        f" spent {hedge['spent_today']} of {hedge['budget']} today"
+    )
 
 
 def _side_lines(name: str, side: dict[str, Any]) -> list[str]:

@@ -30,7 +30,7 @@ GROUPS = {
     "rating": "operate:rating_app",
     "journal": "journal:app",
     "capture": "capture:app",
-    "playbook": "playbook:app",
+    "playbook": "playbook_verbs:app",
     "study": "study:app",
     "peg": "peg:app",
     "treasury": "treasury:app",

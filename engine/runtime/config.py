@@ -65,7 +65,9 @@ class Mode(StrEnum):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole config file."""
+    """A whole config file. `playbooks` are the files that its markets name, by name: they are read
+    with it, so that its hash is theirs, too, and no file may hold them.
+    """
 
     mode: Mode
     name: str
@@ -76,6 +78,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     venues: list[VenueConfig]
     markets: list[MarketConfig]
     watched: list[WatchedConfig] = []
+    playbooks: dict[str, str] = {}
 
     def __repr__(self) -> str:
         markets = ", ".join(market.market for market in self.markets)
@@ -99,6 +102,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def load_config(path: Path) -> Config:
     """Read and check a config file. Raises UserError with one line for each mistake."""
+    config = parse_config(_text_of(path), str(path))
+    named = dict.fromkeys(market.playbook for market in config.markets if market.playbook)
+    return msgspec.structs.replace(config, playbooks={name: _text_of(Path(name)) for name in named})
+
+
+def _text_of(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(FILE_BYTES_MAX + 1)
@@ -107,7 +116,7 @@ def load_config(path: Path) -> Config:
     if len(content) > FILE_BYTES_MAX:
         raise UserError(f"{path}: larger than {FILE_BYTES_MAX} bytes")
     try:
-        return parse_config(content.decode(), str(path))
+        return content.decode()
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: byte {error.start} is not UTF-8 text") from error
 
@@ -153,7 +162,7 @@ def with_urls(config: Config, venue: str, urls: dict[str, str]) -> Config:
         msgspec.structs.replace(v, urls=urls) if v.name == venue else v for v in config.venues
     ]
     changed = msgspec.structs.replace(config, venues=venues)
-    if found := list(_disagreements(changed)):
+    if found := list(_disagreements(msgspec.structs.replace(changed, playbooks={}))):
         raise UserError(found[0])
     return changed
 
@@ -171,6 +180,8 @@ def bands_of(market: MarketConfig, instrument: Instrument) -> Bands:
 
 def _disagreements(config: Config) -> Iterator[str]:
     """What is wrong although every part is right by itself."""
+    if config.playbooks:
+        yield "playbooks: a market names its own, as playbook = FILE"
     if not NAME.fullmatch(config.name):
         yield "name: letters, digits, - and _, at most 32"
     if not ID_PREFIX.fullmatch(config.id_prefix):

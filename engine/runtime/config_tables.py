@@ -40,17 +40,26 @@ class HostParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class RuntimeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[runtime]`: how often time passes inside the engine, and what a strategy may use of it."""
+    """`[runtime]`: how often time passes inside the engine, and what a strategy may use of it.
+
+    `record` keeps all that the engine was fed, for `ballast replay`, `backtest` and `review`.
+    `ratings_file` is looked at every `ratings_every_s` for ratings of somebody else's.
+    """
 
     timer_ms: int = 100
     quote_budget_ms: int = 20
     reconcile_s: float = 60.0
     stop_s: float = 5.0
+    record: bool = True
+    ratings_file: str = ""
+    ratings_every_s: float = 1.0
     host: HostParams = HostParams()
 
     def __post_init__(self) -> None:
         if not TIMER_MS_MIN <= self.timer_ms <= TIMER_MS_MAX:
             raise ValueError(f"timer_ms must be {TIMER_MS_MIN} to {TIMER_MS_MAX}")
+        if not 0.05 <= self.ratings_every_s <= 3_600:
+            raise ValueError("ratings_every_s must be 0.05 to 3600")
         if not (self.quote_budget_ms > 0 and self.reconcile_s > 0 and self.stop_s > 0):
             raise ValueError("budgets and intervals must be more than 0")
 

@@ -23,6 +23,8 @@ from engine.runtime.consumer import Consumer
 from engine.runtime.hang import HangGuard
 from engine.runtime.inbox import Inbox
 from engine.runtime.journal import JournalFailed, JournalFull, SqliteJournal
+from engine.runtime.rating_file import RatingFile
+from engine.runtime.recorder import Recorder
 from engine.runtime.rehearsal import Rehearsal
 from engine.runtime.sender import Sender
 from engine.values.commands import Cancel, CancelAll, Command
@@ -91,6 +93,8 @@ class Live:
         self.spin = Spin(self.inbox, params.host)
         self.scratch: Callable[[], Engine] | None = None
         self.heart: Heart | None = None
+        self.recorder: Recorder | None = None
+        self.ratings: RatingFile | None = None
 
     def on_alert(self, tell: Callable[[Alert], None]) -> None:
         self._on_alert.append(tell)
@@ -123,7 +127,7 @@ class Live:
             asyncio.get_running_loop().add_signal_handler(number, self._on_signal, number.name)
         self._main = asyncio.current_task()
         for refused in settle_in(self._params.host):
-            self._tell(Alert(market="", at_ns=self.clock.now_ns(), level="warning", text=refused))
+            self.warn(refused)
         self.spin.start()
         reason = "failed"
         try:
@@ -150,6 +154,9 @@ class Live:
                 group.create_task(self._journal.watch(), name="journal"),
                 group.create_task(self._warm_up(), name="warm-up"),
             ]
+            if self.ratings is not None:
+                watching = self.ratings.watch(self.inbox, self._params.ratings_every_s)
+                tasks.append(group.create_task(watching, name="ratings"))
             for venue in self._venues:
                 sender = self._senders[venue.name]
                 tasks += [
@@ -186,8 +193,12 @@ class Live:
         if type(event) is Timer:
             self._heed_queue(event)
         began_ns = self._busy_since_ns = time.perf_counter_ns()
+        if self.recorder is not None:
+            self.recorder.take(event)
         step = self.engine.process(event)
         self._busy_since_ns = 0
+        if self.recorder is not None and (step.records or step.commands):
+            self.recorder.made(step)
         if step.commands:
             self._keep_and_send(step)
         elif step.records:
@@ -222,6 +233,10 @@ class Live:
         if waited_ns > LAG_NS_TOLD:
             self._process(LoopLag(at_ns=now_ns, lag_ns=waited_ns))
 
+    def warn(self, text: str) -> None:
+        """Something outside is not as it should be; the engine goes on without it."""
+        self._tell(Alert(market="", at_ns=self.clock.now_ns(), level="warning", text=text))
+
     def _tell(self, alert: Alert) -> None:
         for tell in self._on_alert:
             tell(alert)
@@ -246,15 +261,16 @@ class Live:
             step_ns = self.clock.step_ns()
             if abs(step_ns) > STEP_NS_MIN:
                 self.inbox.put(ClockStep(at_ns=now_ns, step_ns=step_ns))
+            if self.recorder is not None and (why := self.recorder.complaint()):
+                self.warn(why)
             age_ns = self._journal.unsynced_age_ns()
             if age_ns > period_ns:
                 self.inbox.put(JournalLag(at_ns=now_ns, age_ns=age_ns))
             due_ns = max(due_ns + period_ns, now_ns)
 
     def _is_out_of_time(self) -> bool:
-        if not self._stop_asked_ns:
-            return False
-        return self.clock.now_ns() - self._stop_asked_ns > self._params.stop_s * NS_PER_S
+        waited_ns = self.clock.now_ns() - self._stop_asked_ns
+        return bool(self._stop_asked_ns) and waited_ns > self._params.stop_s * NS_PER_S
 
     async def _cancel_everything(self) -> None:
         """The last thing a broken engine does. Every market is tried, whatever the others say."""

@@ -1,5 +1,6 @@
 """What a person may ask a running engine over the control socket, and what becomes of it."""
 
+from importlib import import_module
 from typing import Any
 
 from engine.runtime.live import Live
@@ -9,6 +10,7 @@ from engine.values.events import Event, Halt, RatingLabel, RatingSet, Resume
 from engine.values.units import NS_PER_S
 
 RATING_TTL_S_MAX = 30 * 86_400
+PLAYBOOK_VERBS = "engine.runtime.playbook_verbs"
 
 
 class Operating:
@@ -27,6 +29,10 @@ class Operating:
                 return self.status()
             case "why":
                 return {"markets": [self._why(market) for market in self._named(args)]}
+            case "playbook":
+                return await self._load(args)
+            case "what-if":
+                return self._what_if(args)
             case "halt" | "resume" | "rating":
                 return await self._tell(verb, args)
             case "stop":
@@ -71,6 +77,27 @@ class Operating:
             await self._live.tell(_word(verb, market, args, now_ns))
         await self._live.durable()
         return {"markets": [self._why(market) for market in self._named(args)]}
+
+    async def _load(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Every market that is named takes the playbook, or none does."""
+        makers, now_ns = self._live.engine.makers, self._live.clock.now_ns()
+        verbs: Any = import_module(PLAYBOOK_VERBS)
+        named = self._named(args)
+        if not args.get("symbol"):
+            named = [name for name in named if makers[name].quoter.guidance.advice is not None]
+        words = [verbs.load_word(makers[name], args, now_ns) for name in named]
+        if not words:
+            raise UserError("no market of this engine has a playbook")
+        for word in words:
+            await self._live.tell(word)
+        await self._live.durable()
+        return {"markets": [self._why(name) for name in named]}
+
+    def _what_if(self, args: dict[str, Any]) -> dict[str, Any]:
+        makers, now_ns = self._live.engine.makers, self._live.clock.now_ns()
+        verbs: Any = import_module(PLAYBOOK_VERBS)
+        named = self._named(args)
+        return {"markets": [verbs.suppose(makers[name], args, now_ns) for name in named]}
 
     async def _stop(self, who: str) -> dict[str, Any]:
         """Answer when the venues have shown that nothing is open, or time is up."""

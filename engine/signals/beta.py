@@ -14,23 +14,13 @@ import numpy as np
 
 from engine.signals.bars import BarSeries, candle_of
 from engine.signals.candles import Candle, Column
+from engine.signals.outlook import HedgeRatio
 from engine.signals.outlook_params import BARS_MOST, BetaParams
 from engine.values.facts import Bar
 from engine.values.units import Ns
 
 HALF_LIVES_KEPT = 12
 """What is older than this weighs less than a four-thousandth."""
-
-
-class HedgeRatio(NamedTuple):
-    """`ratio`: value of BTC to sell for a value of token held. `error`: its standard error.
-
-    `residual_share`: the part of the token's volatility that such a hedge leaves, 0 to 1.
-    """
-
-    ratio: float
-    error: float
-    residual_share: float
 
 
 class Fit(NamedTuple):

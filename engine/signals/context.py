@@ -6,12 +6,13 @@ trade at once; the answer is kept until something is told, an age shows, or some
 
 from typing import TypeAlias
 
-from engine.signals.beta import BetaOfSeries, Fit, HedgeRatio
+from engine.signals.beta import BetaOfSeries, Fit
 from engine.signals.liquidity_score import Liquidity, score_of
 from engine.signals.outlook import (
     NOTHING_KNOWN,
     Correlation,
     DepthTrend,
+    HedgeRatio,
     Known,
     Outlook,
     Regime,

@@ -5,6 +5,7 @@ is never read as a good one.
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -62,6 +63,17 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 
     value: float
     age_ns: Ns
+
+
+class HedgeRatio(NamedTuple):
+    """`ratio`: value of BTC to sell for a value of token held. `error`: its standard error.
+
+    `residual_share`: the part of the token's volatility that such a hedge leaves, 0 to 1.
+    """
+
+    ratio: float
+    error: float
+    residual_share: float
 
 
 class Outlook(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,32 +4,35 @@ A rating that somebody set rules while it is fresh; otherwise the engine's own, 
 bars, does. Where neither is fresh the last one stands as stale, which no row takes for good news.
 """
 
-import math
 from collections import deque
-from itertools import pairwise
 from typing import Any
 
 import msgspec
 
 from engine.signals.context import ContextMeter
 from engine.signals.ratings import SOURCE, Ratings, RatingsParams
-from engine.trading.hedge_choice import Ratio
-from engine.trading.hedger import HedgeSight
+from engine.signals.trade_bars import TradeBars, compare
+from engine.trading.hedge_params import HedgeParams
+from engine.trading.hedge_sight import HedgeSight
+from engine.trading.hedge_trend import trend_sigmas
 from engine.trading.playbook import Playbook
 from engine.trading.playbook_file import load_playbook
 from engine.trading.policy import Perceived, Policy, Ruling
 from engine.trading.policy_explain import explain
 from engine.trading.strategy import View
-from engine.treasury.bands import Bands
+from engine.trading.trials import Supposed, Trial, settled_ns, supposing, try_out
+from engine.treasury.bands import Bands, Zone
 from engine.values.errors import UserError
 from engine.values.events import BarFact, BarsClosed, PlaybookSet, RatingLabel, RatingSet, Trade
 from engine.values.facts import Bar
 from engine.values.instrument import Instrument
-from engine.values.records import Record, Ruled
-from engine.values.units import NS_PER_MS, NS_PER_S, Ns
+from engine.values.records import BarDiffers, Record, Ruled
+from engine.values.units import NS_PER_MS, NS_PER_S, Lot, Ns
 
 SAMPLE_NS = 200 * NS_PER_MS
 BARS_KEPT = 1_000
+SEEN_KEPT = 3
+NO_DEPTHS = ((0, 0), (0, 0), (0, 0))
 TREND_BARS = 20
 """The window of the trend that a hedge's third stage waits for, in bars of the policy's span."""
 
@@ -58,11 +61,17 @@ class Counsel:
         self._set: RatingSet | None = None
         self._own: dict[Ns, RatingSet] = {}
         self._news: list[Record] = []
+        spans = setup.technical.spans_ns if setup.technical else ()
+        self._seen = {span_ns: TradeBars(span_ns, SEEN_KEPT) for span_ns in spans}
         self._kept: dict[tuple[str, Ns], deque[Bar]] = {}
         self._sampled_ns: Ns = 0
 
     def __repr__(self) -> str:
         return f"<counsel {self.market} {self._policy!r}>"
+
+    @property
+    def hedge(self) -> HedgeParams:
+        return self.playbook.numbers.hedge
 
     def spans_ns(self, market: str) -> tuple[Ns, ...]:
         outlook = self.playbook.numbers.outlook
@@ -84,17 +93,33 @@ class Counsel:
             return
         if isinstance(fact, BarsClosed):
             self.ratings.on_closed(fact)
+            if not fact.is_history:
+                self._compare(fact)
         else:
             self.ratings.on_forming(fact)
 
     def on_trade(self, fact: Trade) -> None:
         self._context.on_trade(fact.lots, fact.at_ns)
+        for seen in self._seen.values():
+            seen.on_trade(fact)
+
+    def on_lost(self, at_ns: Ns) -> None:
+        self._context.on_market(at_ns, NO_DEPTHS, None, None, 0.0)
+        for seen in self._seen.values():
+            seen.on_sight_lost()
 
     def on_rating(self, word: RatingSet) -> None:
-        self._set = word
+        """The engine's own ratings come back from the journal in this way, too."""
+        if word.source == SOURCE and word.span_ns:
+            self._own[word.span_ns] = word
+        else:
+            self._set = word
+        self._lead(word)
 
     def load(self, word: PlaybookSet) -> str:
         """The memory of signals, sizes and events goes on; only what is judged by changes."""
+        if word.digest == self.playbook.digest:
+            return ""
         try:
             playbook = load_playbook(word.text, word.name)
         except UserError as error:
@@ -130,18 +155,8 @@ class Counsel:
             return told
         return own or told
 
-    def rule(self, view: View) -> Ruling:
-        now_ns = view.now_ns
-        return self._policy.ask(
-            Perceived(
-                now_ns=now_ns,
-                rating=self.rating(now_ns),
-                agreeing=self._agreeing(now_ns) if self._own else (),
-                outlook=self._context.outlook(now_ns),
-                position_lots=view.position_lots,
-                zone=view.zone,
-            )
-        )
+    def rule(self, now_ns: Ns, position_lots: Lot, zone: Zone) -> Ruling:
+        return self._policy.ask(self._seen_at(now_ns, position_lots, zone))
 
     def records(self, now_ns: Ns) -> list[Record]:
         ruled = self._policy.record_if_changed()
@@ -151,33 +166,32 @@ class Counsel:
         return news if ruled is None else [*news, ruled]
 
     def remember(self, record: Record) -> None:
-        """Ratings of the engine's own come again with the bars; their memory is in the policy."""
-        match record:
-            case RatingSet() if record.market in ("", self.market):
-                if record.source != SOURCE:
-                    self._set = record
-                elif self.ratings is not None and record.span_ns:
-                    self._own[record.span_ns] = record
-                if record is self.rating(record.at_ns):
-                    self._policy.remember(msgspec.structs.replace(record, market=self.market))
-            case Ruled() if record.market == self.market:
-                self._policy.remember(record)
-            case PlaybookSet() if record.market in ("", self.market):
-                self.load(record)
-            case _:
-                pass
+        if isinstance(record, Ruled) and record.market == self.market:
+            self._policy.remember(record)
 
     def sight(self, now_ns: Ns, markets: tuple[str, ...]) -> HedgeSight:
-        """Of ratios only those against the broad market are known; no carry is told by a venue."""
         ruling = self._policy.ruling
         assert ruling is not None, "a hedge is decided after the market it covers"
+        return self._sight(ruling, now_ns, markets)
+
+    def suppose(
+        self, supposed: Supposed, now_ns: Ns, position_lots: Lot, markets: tuple[str, ...]
+    ) -> tuple[Trial, Trial]:
+        def seen_at(at_ns: Ns) -> Perceived:
+            zone = self._setup.bands.zone(position_lots)
+            return supposing(self._seen_at(at_ns, position_lots, zone), supposed, self.market)
+
+        def sight_of(ruling: Ruling) -> HedgeSight:
+            return self._sight(ruling, now_ns, markets)
+
+        until_ns = now_ns + settled_ns(self.playbook.numbers.rules)
+        return try_out(self._policy, seen_at, sight_of, now_ns, until_ns)
+
+    def _sight(self, ruling: Ruling, now_ns: Ns, markets: tuple[str, ...]) -> HedgeSight:
+        """Of ratios only those against the broad market are known; no carry is told by a venue."""
         outlook = self._context.outlook(now_ns)
         found = self._context.hedge_ratio(now_ns) if self.broad in markets else None
-        ratios = {}
-        if found is not None:
-            ratios[self.broad] = Ratio(
-                ratio=found.ratio, error=found.error, residual=found.residual_share**2
-            )
+        ratios = {} if found is None else {self.broad: found}
         turnover = outlook.turnover_ratio
         return HedgeSight(
             stance=ruling.hedge,
@@ -201,11 +215,36 @@ class Counsel:
         name = f"{playbook.name} {playbook.digest[:12]}"
         return Policy(playbook, playbook.numbers.rules, setup.instrument, setup.bands, name)
 
+    def _seen_at(self, now_ns: Ns, position_lots: Lot, zone: Zone) -> Perceived:
+        return Perceived(
+            now_ns=now_ns,
+            rating=self.rating(now_ns),
+            agreeing=self._agreeing(now_ns) if self._own else (),
+            outlook=self._context.outlook(now_ns),
+            position_lots=position_lots,
+            zone=zone,
+        )
+
     def _show(self, market: str, span_ns: Ns, bars: list[Bar], at_ns: Ns) -> None:
         if market == self.market:
             self._context.on_token_bars(span_ns, bars, at_ns)
         if market == self.broad:
             self._context.on_btc_bars(span_ns, bars, at_ns)
+
+    def _compare(self, fact: BarsClosed) -> None:
+        """A venue's bar beside the one of the trades that we saw: what differs is told."""
+        for bar in fact.bars:
+            own = self._seen[fact.span_ns].bar(bar.open_ns) if fact.span_ns in self._seen else None
+            if own is not None and not compare(bar, own).is_nothing:
+                self._news.append(
+                    BarDiffers(
+                        market=self.market,
+                        at_ns=fact.at_ns,
+                        span_ns=fact.span_ns,
+                        venue=bar,
+                        own=own,
+                    )
+                )
 
     def _heed_own(self, now_ns: Ns) -> None:
         """A rating of ours that says something else is a fact of its own, and is journaled."""
@@ -213,8 +252,14 @@ class Counsel:
         for fact in self.ratings.news(now_ns):
             before = self._own.get(fact.span_ns)
             self._own[fact.span_ns] = fact
+            self._lead(fact)
             if before is None or before.label is not fact.label:
                 self._news.append(fact)
+
+    def _lead(self, fact: RatingSet) -> None:
+        """The policy hears of a rating at once if it is the one that rules."""
+        if fact is self.rating(fact.at_ns):
+            self._policy.remember(msgspec.structs.replace(fact, market=self.market))
 
     def _policy_rating(self) -> RatingSet | None:
         return self._own.get(self.ratings.params.policy_span_ns) if self.ratings else None
@@ -229,15 +274,7 @@ class Counsel:
         )
 
     def _trend_sigmas(self) -> float | None:
-        """The last closes' move in standard deviations of what such a window usually moves."""
         if self.ratings is None:
             return None
-        bars = self.ratings.series(self.ratings.params.policy_span_ns).tail()
-        closes = [bar.close for bar in bars]
-        if len(closes) < 3 * TREND_BARS:
-            return None
-        moves = [math.log(b / a) for a, b in pairwise(closes)]
-        scatter = math.sqrt(sum(move * move for move in moves) / len(moves))
-        if not scatter:
-            return None
-        return math.log(closes[-1] / closes[-1 - TREND_BARS]) / (scatter * math.sqrt(TREND_BARS))
+        series = self.ratings.series(self.ratings.params.policy_span_ns)
+        return trend_sigmas([bar.close for bar in series.tail()[-TREND_BARS - 1 :]])

@@ -78,6 +78,10 @@ class Stages:
     def __repr__(self) -> str:
         return f"<hedge stage {self.stage}>"
 
+    def heed(self, params: HedgeParams) -> None:
+        """Other numbers from now on; the stage that stands goes on standing."""
+        self._params = params
+
     def remember(self, stage: int, at_ns: Ns) -> None:
         """The stage that stood from this moment on."""
         for number in range(min(stage, self.stage) + 1, max(stage, self.stage) + 1):

@@ -7,7 +7,7 @@ import msgspec
 
 from engine.market.book import Book, BookView
 from engine.market.liquidity import slippage_bps, spread_bps
-from engine.signals.beta import HedgeRatio
+from engine.signals.outlook import HedgeRatio
 from engine.trading.hedge_params import DAY_S, HedgeInstrument, HedgeKind, HedgeParams
 from engine.values.instrument import Instrument
 from engine.values.units import PPM, SELL, Lot, Side

@@ -79,6 +79,12 @@ class HedgeDesk:
         if len(self.health) < len(setup.legs):
             raise ValueError("hedge: one market stands twice")
 
+    def heed(self, params: HedgeParams) -> None:
+        self._setup = msgspec.structs.replace(self._setup, params=params)
+        self.budget = money(params.day_cost_max)
+        for health in self.health.values():
+            health.heed(params)
+
     def remember(self, sent: HedgeSent) -> None:
         """The last order paces the next."""
         self._last = sent

@@ -6,7 +6,7 @@ from fractions import Fraction
 import msgspec
 
 from engine.market.book import Book, BookView
-from engine.signals.beta import HedgeRatio
+from engine.signals.outlook import HedgeRatio
 from engine.trading.hedge_choice import Candidate, Carry, Offer, assess
 from engine.trading.hedge_params import HedgeParams, money
 from engine.trading.hedge_sizes import (

@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 from engine.market.book import Book, BookView
-from engine.signals.beta import HedgeRatio
+from engine.signals.outlook import HedgeRatio
 from engine.trading.hedge_choice import BPS, SAME_ASSET
 from engine.values.events import Fill
 from engine.values.instrument import Instrument

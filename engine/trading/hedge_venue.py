@@ -35,8 +35,7 @@ class VenueHealth:
     """One hedge market, of one quoted market. A new one is taken to be well until it shows."""
 
     def __init__(self, params: HedgeParams) -> None:
-        self._answer_ns_max = round(params.answer_s_max * NS_PER_S)
-        self._retry_ns = round(params.retry_s * NS_PER_S)
+        self.heed(params)
         self.state = Health.WELL
         self.why = ""
         self.failed_ns: Ns = 0
@@ -44,6 +43,10 @@ class VenueHealth:
 
     def __repr__(self) -> str:
         return f"<{self.state} {self.why}>"
+
+    def heed(self, params: HedgeParams) -> None:
+        self._answer_ns_max = round(params.answer_s_max * NS_PER_S)
+        self._retry_ns = round(params.retry_s * NS_PER_S)
 
     def remember(self, state: str, why: str, at_ns: Ns) -> None:
         """What the journal says: a failure outlives the process."""

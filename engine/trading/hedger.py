@@ -1,39 +1,26 @@
 """One quoted market and its ways to hedge: how much to cover, whether it can be, and why."""
 
+import copy
 from typing import Any
 
 import msgspec
 
-from engine.signals.beta import HedgeRatio
 from engine.trading.client_ids import ClientIds
 from engine.trading.hedge import Cover, HedgeScene, Stages
 from engine.trading.hedge_choice import Carry
 from engine.trading.hedge_desk import Due, HedgeDesk, HedgeSetup
 from engine.trading.hedge_drafts import OWN_QUOTES, Prices
+from engine.trading.hedge_params import HedgeParams
 from engine.trading.hedge_report import money_text, moved_record, ways_report
+from engine.trading.hedge_sight import HedgeSight
 from engine.trading.hedge_sizes import mid_half_ticks
 from engine.trading.hedge_venue import Health, Sight, VenueHealth
-from engine.trading.posture import HedgeStance, Signal
+from engine.trading.posture import HedgeStance
 from engine.trading.sweeps import Leg, Sweeps
 from engine.values.intents import Hedge, Ladder
 from engine.values.records import HedgeMoved, HedgeRefused, HedgeSent, HedgeVenue, Record
 from engine.values.step import Step
 from engine.values.units import NS_PER_S, SELL, Lot, Ns
-
-
-class HedgeSight(msgspec.Struct, frozen=True, kw_only=True):
-    """What signals and the playbook say now. `ratios` and `carries` by market; absent is unknown.
-
-    For the other numbers see HedgeScene.
-    """
-
-    stance: HedgeStance
-    signal: Signal
-    signal_held_ns: Ns
-    trend_sigmas: float | None
-    turnover_ratio: float | None
-    ratios: dict[str, HedgeRatio]
-    carries: dict[str, Carry]
 
 
 class Hedger:
@@ -89,6 +76,12 @@ class Hedger:
                 sweeps.converted_lots = 0
         self.desk.notes.moved = record
 
+    def heed(self, params: HedgeParams) -> None:
+        """Another playbook's numbers; stages, cover and what was spent go on."""
+        self.stages.heed(params)
+        self._setup = msgspec.structs.replace(self._setup, params=params)
+        self.desk.heed(params)
+
     def demand(self, wish: Hedge) -> None:
         """A row of the gate wants this much covered, whatever the stage; a purchase is none."""
         if wish.market == self.market and wish.side is SELL:
@@ -130,6 +123,11 @@ class Hedger:
         """The wish without the side that adds, where hedging cannot follow."""
         why = self.adding_stopped(now_ns)
         return msgspec.structs.replace(wish, bids=(), bids_absent=why) if why else wish
+
+    def suppose(self, sight: HedgeSight, now_ns: Ns, position_lots: Lot) -> Cover:
+        """What would be covered at this position, of a copy of the stages. Does nothing."""
+        scene = msgspec.structs.replace(self._scene(now_ns, sight), position_lots=position_lots)
+        return copy.deepcopy(self.stages).decide(scene)
 
     @property
     def position_lots(self) -> Lot:

@@ -3,6 +3,7 @@
 import msgspec
 
 from engine.trading.client_ids import ClientIds
+from engine.trading.hedger import Hedger
 from engine.trading.keeper import Keeper
 from engine.trading.quoter import Quoter
 from engine.trading.readings import reading_of
@@ -39,6 +40,7 @@ class Maker:
         self.state = (MarketState.INIT, "starting")
         self.view: View | None = None
         self.reading: Reading | None = None
+        self.hedger: Hedger | None = None
         self._ids = ids
         self._params = params
         self._pulled_ns: Ns = 0
@@ -125,8 +127,14 @@ class Maker:
         view = quoter.view(now_ns, keeper.position_lots(self.market))
         reading = reading_of(keeper, quoter, view)
         self.view, self.reading = view, reading
+        if quoter.guidance.advice is not None:
+            quoter.guidance.advice.observe(view)
+            step.records += quoter.guidance.advice.records(now_ns)
         step.records += quoter.gate.observe(reading)
-        step.records += quoter.gate.hedges(reading)
+        for wish in quoter.gate.hedges(reading):
+            step.records.append(wish)
+            if self.hedger is not None:
+                self.hedger.demand(wish)
         self._heed(quoter.gate.posture())
         return view, reading
 
@@ -147,6 +155,8 @@ class Maker:
         if not self.standing.may_quote:
             self.pull(now_ns, step)
             return
+        if self.hedger is not None:
+            wish = self.hedger.hold_back(wish, now_ns)
         self._note_state(now_ns, step)  # that we may quote is journaled before what we quote (I20)
         gate, orders = self.quoter.gate, self.keeper.orders
         approved = gate.approve(wish, reading)

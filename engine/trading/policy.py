@@ -4,6 +4,7 @@ A pure state machine: what it remembers is how long a side has held, what the ra
 still add, and which sizes are displayed. It lets no order out; it only narrows what may be wished.
 """
 
+import copy
 import math
 
 import msgspec
@@ -120,6 +121,18 @@ class Policy:
         if bid and ask:
             self._sizes.restore(bid, ask, fact.at_ns)
         self._due_ns = 0
+
+    def trial(self) -> "Policy":
+        """One that may be asked about anything: what it learns by that stays with it."""
+        trial = copy.copy(self)
+        trial._memory, trial._sizes = copy.deepcopy(self._memory), copy.deepcopy(self._sizes)
+        trial._due_ns = 0
+        return trial
+
+    @property
+    def due_ns(self) -> Ns:
+        """When time alone changes the ruling next."""
+        return self._due_ns
 
     def take_over(self, before: "Policy") -> None:
         """Another playbook for the same market: clock, event and sizes go on, `before` ends."""

@@ -68,6 +68,10 @@ class Portfolio:
         item = self._instruments[market]
         return all((asset, OPENING) in self._accounts for asset in (item.base, item.quote))
 
+    @property
+    def markets(self) -> tuple[str, ...]:
+        return tuple(self._instruments)
+
     def instrument(self, market: str) -> Instrument:
         return self._instruments[market]
 

@@ -6,11 +6,13 @@ from engine.market.book import Book, BookView
 from engine.market.delay import DelayMeter, DelayParams
 from engine.market.features import Features, FeaturesParams, Top
 from engine.market.second_stream import SecondStream, SecondStreamParams
-from engine.signals.stance import Stance, stance_at
+from engine.trading.advice import Advice
+from engine.trading.guidance import Guidance
+from engine.trading.hedge_params import HedgeInstrument, HedgeParams
 from engine.trading.risk import Gate
 from engine.trading.risk_rows import RiskRow
 from engine.trading.standing import Standing
-from engine.trading.strategy import Strategy, View, Wake
+from engine.trading.strategy import Other, Strategy, View, Wake
 from engine.trading.turns import next_turn_ns
 from engine.treasury.bands import Bands
 from engine.values.events import (
@@ -19,7 +21,6 @@ from engine.values.events import (
     BookSnapshot,
     Grade,
     RatingLabel,
-    RatingSet,
     TopOfBook,
     Trade,
 )
@@ -34,7 +35,9 @@ OwnLevels = dict[tuple[Side, Tick], Lot]
 
 class MarketSetup(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one market is run with. `own_orders_show` is false only on a recorded market,
-    whose public book cannot contain our orders."""
+    whose public book cannot contain our orders. `ways` are how its inventory may be covered, by
+    `hedge`; `others` are the markets whose prices its strategy sees.
+    """
 
     instrument: Instrument
     bands: Bands
@@ -44,6 +47,10 @@ class MarketSetup(msgspec.Struct, frozen=True, kw_only=True):
     features: FeaturesParams
     snapshot_share_ppm: Ppm
     own_orders_show: bool = True
+    advice: Advice | None = None
+    ways: tuple[HedgeInstrument, ...] = ()
+    hedge: HedgeParams | None = None
+    others: tuple[str, ...] = ()
     delay: DelayParams = DelayParams()
     second_stream: SecondStreamParams = SecondStreamParams()
 
@@ -60,7 +67,8 @@ class Quoter:
         self.second_stream = SecondStream(setup.second_stream)
         self.gate = Gate(setup.instrument, setup.bands, setup.rows, setup.snapshot_share_ppm)
         self.standing = Standing()
-        self.rating: RatingSet | None = None
+        self.guidance = Guidance(setup.advice, self.gate)
+        self.others: dict[str, Other] = {}
         self.grade = Grade.VERIFIED
         self.sequence = 0
         self.book_ns: Ns = 0
@@ -100,12 +108,16 @@ class Quoter:
         self.features.pause()
         self.second_stream.reset()
         self.delay.reset()
+        if self.guidance.advice is not None:
+            self.guidance.advice.on_lost(fact.at_ns)
 
     def on_top(self, fact: TopOfBook) -> None:
         self.second_stream.on_top(fact, self.sequence)
 
     def on_trade(self, fact: Trade) -> None:
         self.features.on_trade(fact.aggressor, fact.lots, fact.at_ns)
+        if self.guidance.advice is not None:
+            self.guidance.advice.on_trade(fact)
 
     def _after_book(self, fact: BookSnapshot | BookDelta) -> None:
         book = self.book
@@ -164,10 +176,12 @@ class Quoter:
             if cause:
                 return cause
             self._slept_on = top
+        if self.guidance.has_turned:
+            return "the playbook's lean changed"
         if wake.timer_ns and now_ns >= self._timer_due_ns:
             return "timer"
-        if self.rating is not None or self._seen_label is not RatingLabel.NEUTRAL:
-            is_same = stance_at(self.rating, now_ns).label is self._seen_label
+        if self.guidance.has_rating or self._seen_label is not RatingLabel.NEUTRAL:
+            is_same = self.guidance.stance(now_ns).label is self._seen_label
             return "" if is_same else "stance changed"
         return ""
 
@@ -185,13 +199,12 @@ class Quoter:
 
     # --- wish -----------------------------------------------------------------------------------
 
-    def stance(self, now_ns: Ns) -> Stance:
-        return stance_at(self.rating, now_ns)
-
     def view(self, now_ns: Ns, position_lots: Lot) -> View:
         """The market as a strategy may see it: without our own orders."""
         market, features, bands = self._theirs(), self.features, self.setup.bands
         imbalance = features.imbalance
+        zone = bands.zone(position_lots)
+        lean = self.guidance.lean(now_ns, position_lots, zone)
         near, middle, far = market.depths(DEPTHS_BPS)
         return View(
             now_ns=now_ns,
@@ -209,8 +222,10 @@ class Quoter:
             own_ask_ticks=self._own_ask_ticks,
             position_lots=position_lots,
             bands=bands,
-            zone=bands.zone(position_lots),
-            stance=self.stance(now_ns),
+            zone=zone,
+            stance=self.guidance.stance(now_ns),
+            lean=lean,
+            others=self.others,
         )
 
     def wish(self, view: View) -> Ladder:
@@ -219,6 +234,7 @@ class Quoter:
         self._seen = (features.bid_tick, features.ask_tick, features.microprice or 0.0)
         self._slept_on = _top_of(features)
         self._seen_label = view.stance.label
+        self.guidance.has_turned = False
         period_ns = self.setup.strategy.wake.timer_ns
         if period_ns:
             self._timer_due_ns = next_turn_ns(view.now_ns, period_ns, self.phase_ppm)

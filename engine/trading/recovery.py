@@ -14,6 +14,7 @@ from engine.trading.portfolio import Gap, Portfolio
 from engine.values.commands import Cancel, Command, QueryOrder
 from engine.values.events import Fill, OrderReport, VenueState
 from engine.values.records import Difference
+from engine.values.units import Atoms
 
 READ_AGAIN = "to be read again"
 
@@ -166,16 +167,26 @@ class _Reading:
         """A reading races the stream: what fills on their way could explain is read once more."""
         if self._portfolio.touched_ns(gap.asset) >= self._state.asked_ns:
             return READ_AGAIN
-        item = self._portfolio.instrument(self._state.market)
         least = most = 0
-        for order in self._orders.active(self._state.market):
+        for market in self._portfolio.markets:
+            below, above = self._under_way(market, gap.asset)
+            least, most = least + below, most + above
+        return READ_AGAIN if least <= gap.atoms <= most else ""
+
+    def _under_way(self, market: str, asset: str) -> tuple[Atoms, Atoms]:
+        """What orders of one market can still take from and bring to the account, fees and all."""
+        item = self._portfolio.instrument(market)
+        least = most = 0
+        for order in self._orders.active(market):
             base, quote = item.flows(order.side, order.tick, order.working_lots)
-            flow = {item.base: base, item.quote: quote}.get(gap.asset, 0)
+            flow = {item.base: base, item.quote: quote}.get(asset, 0)
             fee = abs(flow) * max(item.maker_fee_ppm, item.taker_fee_ppm) // 1_000_000 + 1
             least += min(0, flow) - fee
             most += max(0, flow) + fee
-        factor = self._portfolio.finer(market=self._state.market, asset=gap.asset)
-        return READ_AGAIN if least * factor <= gap.atoms <= most * factor else ""
+        if not least and not most:
+            return 0, 0
+        factor = self._portfolio.finer(market=market, asset=asset)
+        return least * factor, most * factor
 
     def _note(self, what: str, ours: str, theirs: str, explained: str) -> None:
         self.differences.append(

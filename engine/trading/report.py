@@ -35,6 +35,7 @@ def market_status(maker: Maker, now_ns: Ns) -> dict[str, Any]:
         "zone": bands.zone(position_lots).value,
         "bands": _bands(maker),
         "stance": _stance(maker, now_ns),
+        "row": quoter.guidance.row,
         "risk": [f"{check}: {reason}" for check, reason in quoter.gate.tripped()],
         **keeper.money(maker.market, (book.bid_tick + book.ask_tick) // 2),
     }
@@ -52,7 +53,7 @@ def why(maker: Maker, now_ns: Ns) -> dict[str, Any]:
         standing = [order for order in live if order.side is side]
         absent = decision.ladder.absent(side) if decision else "no decision yet"
         sides[side.value] = {
-            "quotes": [_quote(instrument, level, standing) for level in levels],
+            "quotes": [quote_row(instrument, level, standing) for level in levels],
             "orders": [order_row(instrument, order) for order in standing],
             "absent": "" if standing else missing_side(side, maker.state, absent, bool(levels)),
         }
@@ -68,6 +69,8 @@ def why(maker: Maker, now_ns: Ns) -> dict[str, Any]:
         "refused": decision.refused if decision else [],
         "risk": [f"{check}: {reason}" for check, reason in quoter.gate.tripped()],
         "sides": sides,
+        "playbook": quoter.guidance.told(now_ns),
+        "hedge": maker.hedger.status(now_ns) if maker.hedger is not None else {},
     }
 
 
@@ -82,7 +85,7 @@ def order_row(instrument: Instrument, order: Order) -> dict[str, Any]:
     }
 
 
-def _quote(instrument: Instrument, level: Level, orders: list[Order]) -> dict[str, Any]:
+def quote_row(instrument: Instrument, level: Level, orders: list[Order]) -> dict[str, Any]:
     """A wished level, the sum that made its price, and whether an order stands there."""
     reason = level.reason
     return {
@@ -115,7 +118,7 @@ def _bands(maker: Maker) -> dict[str, str]:
 
 
 def _stance(maker: Maker, now_ns: Ns) -> dict[str, Any]:
-    stance = maker.quoter.stance(now_ns)
+    stance = maker.quoter.guidance.stance(now_ns)
     return {
         "label": stance.label.value,
         "was": stance.was,

@@ -4,8 +4,6 @@ import math
 from collections import deque
 from typing import Literal
 
-import msgspec
-
 from engine.trading.risk_checks import Number, Scene, Span, adding_sides, scene_of, span_of
 from engine.trading.risk_cut import (
     Leave,
@@ -16,7 +14,15 @@ from engine.trading.risk_cut import (
     takes,
     with_those_too_many,
 )
-from engine.trading.risk_rows import MANDATORY, Action, Check, Reading, RiskRow, rows_problem
+from engine.trading.risk_rows import (
+    MANDATORY,
+    Action,
+    Approved,
+    Check,
+    Reading,
+    RiskRow,
+    rows_problem,
+)
 from engine.trading.risk_sanity import crossed_ticks, nonsense
 from engine.trading.risk_sweep import ApprovedSweep, SweepRefused, sweep_offence, sweep_part
 from engine.trading.risk_watch import Watch
@@ -40,30 +46,11 @@ __all__ = [
 
 UNREPORTED_MAX = 1000
 SIDES = (BUY, SELL)
+STOPS = (Check.LOSS, Check.VOLATILITY, Check.INVENTORY)
 _STOPS = list(Action).index(Action.PULL_MARKET)
 _SIDE_ACTIONS = (Action.PULL_SIDE, Action.HEDGE)
 _RANK = {action: rank for rank, action in enumerate(Action)}
 _COUNTED_AS = {"message": Check.MESSAGE_RATE, "reject": Check.REJECTS, "fill": Check.FILLS}
-
-
-class Approved(msgspec.Struct, frozen=True, kw_only=True):
-    """What may stand in a market: the only thing that `reconcile` takes (law 2).
-
-    `ladder` is what should stand in the end; each side's lots sum up to no more than its room.
-    `room_*_lots` bound everything on that side that may still fill (INTENT, SENT, OPEN, CANCEL_SENT
-    and UNKNOWN, kept or new): an order goes out only while all of these and it fit in the room.
-    `orders_max` bounds the orders that may be live at once, both sides together, and `places_max`
-    the new orders of this decision (an amendment is one); cancels always pass. `refused` says why
-    each level of the wish that is missing here was dropped.
-    """
-
-    market: str
-    ladder: Ladder
-    room_bid_lots: Lot
-    room_ask_lots: Lot
-    orders_max: int
-    places_max: int
-    refused: tuple[str, ...]
 
 
 class Gate:
@@ -90,6 +77,8 @@ class Gate:
         self._of_market = [watch for watch in self._watches if watch.of_market]
         self._of_quotes = [watch for watch in self._watches if watch.of_quotes]
         self._caps = {grade: caps_of(self._of, instrument, bands, grade) for grade in Grade}
+        self._most: tuple[Lot | None, str] = None, ""
+        self._stops_share = 1.0
         self._unreported: deque[RiskTripped] = deque(maxlen=UNREPORTED_MAX)
 
     def __repr__(self) -> str:
@@ -112,6 +101,15 @@ class Gate:
         for watch in self._of[_COUNTED_AS[kind]]:
             watch.note(side, at_ns)
         self._observed = None
+
+    def narrow(self, room_bid_lots: Lot, why: str, stops_share: float) -> None:
+        """What a playbook takes off the limits, until the next call: what may still be bought, and
+        a share (above 0, up to 1) of the thresholds for loss, volatility and inventory."""
+        self._most = room_bid_lots, why
+        if stops_share != self._stops_share:
+            self._stops_share, self._observed = stops_share, None
+            for watch in (watch for check in STOPS for watch in self._of[check]):
+                watch.narrow(stops_share)
 
     def resume(self, at_ns: Ns) -> None:
         """A person lets go of halts; what is still breached trips again at the next look."""
@@ -242,6 +240,9 @@ class Gate:
         """What the tripped rows and the caps leave of a side."""
         reading = scene.reading
         room_lots, room_by = room_of(side, self._caps[reading.grade], scene)
+        most_lots, most_by = self._most
+        if side is BUY and most_lots is not None and most_lots < room_lots:
+            room_lots, room_by = most_lots, most_by
         for watch in self._trips:
             if watch.trip is None or watch.action not in _SIDE_ACTIONS:
                 continue

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from engine.values.events import Grade
+from engine.values.intents import Ladder
 from engine.values.units import Atoms, Lot, Ns, Tick
 
 COUNT_MAX = 1_000_000
@@ -140,6 +141,26 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     def spread_bps(self) -> float | None:
         mid = self.mid
         return None if mid is None else (self.ask_tick - self.bid_tick) / mid * 10_000
+
+
+class Approved(msgspec.Struct, frozen=True, kw_only=True):
+    """What may stand in a market: the only thing that `reconcile` takes (law 2).
+
+    `ladder` is what should stand in the end; each side's lots sum up to no more than its room.
+    `room_*_lots` bound everything on that side that may still fill (INTENT, SENT, OPEN, CANCEL_SENT
+    and UNKNOWN, kept or new): an order goes out only while all of these and it fit in the room.
+    `orders_max` bounds the orders that may be live at once, both sides together, and `places_max`
+    the new orders of this decision (an amendment is one); cancels always pass. `refused` says why
+    each level of the wish that is missing here was dropped.
+    """
+
+    market: str
+    ladder: Ladder
+    room_bid_lots: Lot
+    room_ask_lots: Lot
+    orders_max: int
+    places_max: int
+    refused: tuple[str, ...]
 
 
 def rows_problem(rows: list[RiskRow]) -> str:

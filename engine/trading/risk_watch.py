@@ -81,9 +81,9 @@ class Watch:
         self._share_tight = self._share * snapshot_share
         self._market = instrument.market
         self._unit = 10**instrument.quote_exponent if row.check in _MONEY else 1
-        self._full = self._bound(Fraction(1))
-        is_cap = row.check in _TIGHTER_ON_SNAPSHOT
-        self._tight = self._bound(snapshot_share) if is_cap else self._full
+        self._snapshot_share = snapshot_share if row.check in _TIGHTER_ON_SNAPSHOT else Fraction(1)
+        self._full = self._tight = self._bound(Fraction(1))
+        self.narrow(1.0)
         # One more than may be counted is enough to know that it is too many.
         most = math.ceil(min(row.threshold, COUNT_MAX)) + 1
         self._bought, self._sold = deque[Ns](maxlen=most), deque[Ns](maxlen=most)
@@ -91,6 +91,11 @@ class Watch:
     def __repr__(self) -> str:
         state = "tripped" if self.trip else "calm"
         return f"<{self.row.check} {self.row.threshold:g} {self.row.action} {state}>"
+
+    def narrow(self, share: float) -> None:
+        """Trip at this share of the row's own threshold, and let go at the same of its release."""
+        self._full = self._bound(_exact(share))
+        self._tight = self._bound(_exact(share) * self._snapshot_share)
 
     @property
     def action(self) -> Action:

@@ -5,7 +5,8 @@ risk gate decides what of its wish reaches the venue. `strategies/fixed.py` is t
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
 import msgspec
@@ -25,7 +26,9 @@ __all__ = [
     "Grade",
     "Instrument",
     "Ladder",
+    "Lean",
     "Level",
+    "Other",
     "RatingLabel",
     "Reason",
     "Side",
@@ -54,12 +57,47 @@ class Wake(msgspec.Struct, frozen=True, kw_only=True):
     timer_ns: Ns = NS_PER_S
 
 
+class Lean(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How the playbook wants the shape of the quotes to lean now; as it is where it says nothing.
+
+    Sizes are shares of what the strategy would show by itself, always above 0. `bid_closer` is the
+    share to take off the distance between bids. `*_out_ticks` move every level of a side away from
+    the market, `upper_ask_out_ticks` each further ask once more. `row` is the playbook's, for
+    reasons that people read.
+    """
+
+    row: str = ""
+    bid_size: float = 1.0
+    ask_size: float = 1.0
+    bid_closer: float = 0.0
+    bid_out_ticks: float = 0.0
+    ask_out_ticks: float = 0.0
+    upper_ask_out_ticks: float = 0.0
+
+    def size(self, side: Side) -> float:
+        return self.bid_size if side is BUY else self.ask_size
+
+
+UPRIGHT = Lean()
+
+
+class Other(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Another market's mid, in its own quote currency, and how old it is."""
+
+    mid: float
+    age_ns: Ns
+
+
+NOBODY: Mapping[str, Other] = MappingProxyType({})
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """One market at one moment, without our own orders in it. Prices in ticks, sizes in lots.
 
     An empty side has tick 0 and lots 0. `volatility` is in ticks per square root of a second, None
     until enough was seen. `depth_lots` holds (bid, ask) lots within 1, 2 and 5 % of mid.
-    `own_*_ticks` are where our orders stand; `position_lots` is what the bands speak of.
+    `own_*_ticks` are where our orders stand; `position_lots` is what the bands speak of. `others`
+    holds the markets that the config names, each once its price is known.
     """
 
     now_ns: Ns
@@ -79,6 +117,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     bands: Bands
     zone: Zone
     stance: Stance
+    lean: Lean = UPRIGHT
+    others: Mapping[str, Other] = NOBODY
 
     def own_ticks(self, side: Side) -> tuple[Tick, ...]:
         return self.own_bid_ticks if side is BUY else self.own_ask_ticks

@@ -26,6 +26,7 @@ from engine.values.events import (
     Stop,
     VenueState,
 )
+from engine.values.facts import Bar
 from engine.values.instrument import Instrument
 from engine.values.intents import Hedge, Ladder
 from engine.values.units import Atoms, Lot, Ns
@@ -160,6 +161,16 @@ class Ruled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     event_lots: Lot
 
 
+class BarDiffers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A venue's closed bar and the one built of the trades that we saw are not the same."""
+
+    market: str
+    at_ns: Ns
+    span_ns: Ns
+    venue: Bar
+    own: Bar
+
+
 class HedgeMoved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What should stand against a market's inventory changed, or what stands did.
 
@@ -245,6 +256,7 @@ Record: TypeAlias = (
     | VenueState
     | AllCanceled
     | Ruled
+    | BarDiffers
     | PlaybookSet
     | RatingSet
     | Halt

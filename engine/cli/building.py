@@ -1,0 +1,84 @@
+"""An engine from a config and what its venues said: for a run, a replay and a back-test alike."""
+
+import importlib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from engine.core import Engine, EngineParams
+from engine.runtime.config import Config, MarketConfig, bands_of
+from engine.runtime.plugins import LoadedStrategy
+from engine.trading.quoter import MarketSetup
+from engine.values.events import RatingSet
+from engine.values.instrument import Instrument
+from engine.values.records import Record
+from engine.values.units import NS_PER_S, Ns
+
+REMEMBERED = (
+    "Opening", "Adjusted", "OrderIntent", "OrderReport", "OrderFailed", "CancelFailed",
+    "OrderAbsent", "Fill", "Cancel", "CancelAll", "RatingSet", "Halt", "Resume", "StateChanged",
+    "Ruled", "HedgeMoved", "HedgeSent", "HedgeRefused", "HedgeVenue",
+)  # fmt: skip
+"""Records that a start joins again; the others explain, and are for people."""
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine is built of. `instruments` by market, those that are watched among them."""
+
+    config: Config
+    loaded: list[LoadedStrategy]
+    instruments: dict[str, Instrument]
+    params: EngineParams
+    own_orders_show: bool = True
+
+
+def build_engine(parts: Parts, past: Iterable[Record] = ()) -> Engine:
+    """A market without a playbook costs nothing of what playbooks need, not even an import."""
+    setups = [
+        _setup(parts, market, strategy)
+        for market, strategy in zip(parts.config.markets, parts.loaded, strict=True)
+    ]
+    watched = [
+        parts.instruments[item.market]
+        for item in parts.config.watched
+        if item.market in parts.instruments
+    ]
+    return Engine(setups, parts.params, past, watched)
+
+
+def rating_of(market: MarketConfig, now_ns: Ns) -> RatingSet:
+    """The rating that the config sets at a start."""
+    assert market.rating is not None
+    return RatingSet(
+        market=market.market,
+        at_ns=now_ns,
+        label=market.rating.label,
+        expires_ns=now_ns + int(market.rating.ttl_s * NS_PER_S),
+        source="config",
+    )
+
+
+def _setup(parts: Parts, market: MarketConfig, loaded: LoadedStrategy) -> MarketSetup:
+    instrument = parts.instruments[market.market]
+    bands = bands_of(market, instrument)
+    advice, hedge = None, None
+    if market.playbook:
+        counselling: Any = importlib.import_module("engine.cli.counselling")
+        playbook = counselling.playbook_of(market, parts.config.playbooks)
+        advice = counselling.counsel_of(market, instrument, bands, playbook)
+        hedge = playbook.numbers.hedge
+    return MarketSetup(
+        instrument=instrument,
+        bands=bands,
+        rows=market.risk,
+        strategy=loaded.strategy,
+        strategy_name=f"{loaded.name} {loaded.file_hash[:12]}",
+        features=market.features.params(),
+        snapshot_share_ppm=market.snapshot_share_ppm,
+        own_orders_show=market.own_orders_show and parts.own_orders_show,
+        advice=advice,
+        ways=tuple(market.hedge),
+        hedge=hedge,
+        others=tuple(market.others),
+    )

@@ -1,0 +1,154 @@
+"""What markets have to do with each other: prices that others see, bars, playbooks and cover."""
+
+from collections.abc import Sequence
+
+from engine.trading.client_ids import ClientIds
+from engine.trading.hedge_desk import HedgeSetup
+from engine.trading.hedger import Hedger
+from engine.trading.maker import Maker
+from engine.trading.risk import Gate
+from engine.trading.strategy import Other
+from engine.trading.sweeps import Leg
+from engine.values.events import (
+    BarFact,
+    CancelFailed,
+    Event,
+    Fill,
+    OrderAbsent,
+    OrderFailed,
+    OrderReport,
+    PlaybookSet,
+    Timer,
+    TopOfBook,
+    VenueState,
+)
+from engine.values.instrument import Instrument
+from engine.values.records import Record
+from engine.values.step import Step
+from engine.values.units import Ns
+
+HEDGE_FACTS = (
+    Timer, VenueState, Fill, OrderReport, OrderFailed, OrderAbsent, CancelFailed,
+)  # fmt: skip
+"""After these cover may be due, or may have come."""
+
+
+class Neighbours:
+    """Built over all makers of an engine; `watched` are looked at and never traded."""
+
+    def __init__(
+        self,
+        makers: dict[str, Maker],
+        watched: Sequence[Instrument],
+        ids: ClientIds,
+        config_hash: str,
+    ) -> None:
+        self._makers = makers
+        self._watched = {instrument.market: instrument for instrument in watched}
+        self._mids: dict[str, tuple[float, Ns]] = {}
+        self._advised = [m for m in makers.values() if m.quoter.guidance.advice is not None]
+        self._curious = [m for m in makers.values() if m.quoter.setup.others]
+        self.hedgers: dict[str, Hedger] = {}
+        self.act = bool(self._curious)
+        """Whether anything here needs a word after every fact."""
+        for maker in makers.values():
+            if maker.quoter.setup.ways:
+                maker.hedger = self._hedger_of(maker, ids, config_hash)
+                self.hedgers[maker.market] = maker.hedger
+                self.act = True
+
+    # --- facts in -------------------------------------------------------------------------------
+
+    def on_bars(self, fact: BarFact) -> None:
+        for maker in self._advised:
+            advice = maker.quoter.guidance.advice
+            if advice is not None and fact.market in (maker.market, advice.broad):
+                advice.on_bars(fact)
+
+    def on_top(self, fact: TopOfBook) -> None:
+        """The price of a market that nobody trades here."""
+        item = self._watched.get(fact.market)
+        if item is not None and fact.bid_tick and fact.ask_tick:
+            self._mids[fact.market] = _price(item, fact.bid_tick, fact.ask_tick), fact.at_ns
+
+    def on_playbook(self, word: PlaybookSet, makers: list[Maker], step: Step) -> None:
+        """Whoever gave it to us has checked it; what is wrong all the same changes nothing."""
+        for maker in makers:
+            advice = maker.quoter.guidance.advice
+            problem = "this market has no playbook" if advice is None else advice.load(word)
+            if problem:
+                told = f"playbook {word.name} is not in force: {problem.splitlines()[0]}"
+                step.alert(maker.market, word.at_ns, "critical", told)
+            elif maker.hedger is not None and advice is not None:
+                maker.hedger.heed(advice.hedge)
+
+    def after(self, event: Event, now_ns: Ns, step: Step) -> None:
+        """Once every maker has heard `event`: prices for the curious, and cover where it is due."""
+        if isinstance(event, Timer) and self._curious:
+            self._tell_prices(now_ns)
+        if self.hedgers:
+            self._cover(event, now_ns, step)
+
+    def remember(self, record: Record) -> None:
+        for maker in self._advised:
+            if maker.quoter.guidance.advice is not None:
+                maker.quoter.guidance.advice.remember(record)
+        for hedger in self.hedgers.values():
+            hedger.remember(record)
+
+    # --- how ------------------------------------------------------------------------------------
+
+    def _cover(self, event: Event, now_ns: Ns, step: Step) -> None:
+        for record in list(step.records):
+            for hedger in self.hedgers.values():
+                hedger.remember(record)
+        if not isinstance(event, HEDGE_FACTS):
+            return
+        for market, hedger in self.hedgers.items():
+            maker = self._makers[market]
+            advice = maker.quoter.guidance.advice
+            if advice is None or maker.quoter.guidance.ruling is None:
+                continue
+            markets = tuple(way.market for way in maker.quoter.setup.ways)
+            cause = hedger.look(now_ns, step, advice.sight(now_ns, markets))
+            if cause:
+                maker.look(now_ns, step, cause)
+
+    def _tell_prices(self, now_ns: Ns) -> None:
+        for market, maker in self._makers.items():
+            book = maker.quoter.book
+            if book.bid_tick and book.ask_tick:
+                item = maker.quoter.setup.instrument
+                mid = _price(item, book.bid_tick, book.ask_tick)
+                self._mids[market] = mid, maker.quoter.vouched_ns
+        for maker in self._curious:
+            maker.quoter.others = {
+                market: Other(mid=self._mids[market][0], age_ns=now_ns - self._mids[market][1])
+                for market in maker.quoter.setup.others
+                if market in self._mids
+            }
+
+    def _hedger_of(self, maker: Maker, ids: ClientIds, config_hash: str) -> Hedger:
+        setup = maker.quoter.setup
+        assert setup.hedge is not None, "ways to hedge come with the numbers that say when"
+        legs = []
+        for way in setup.ways:
+            there = self._makers[way.market]
+            # The same rows, watched apart: what a hedge trips must not pull the quotes, nor the
+            # reverse, while each order passes them all.
+            item = there.quoter.setup
+            gate = Gate(item.instrument, item.bands, item.rows, item.snapshot_share_ppm)
+            legs.append(Leg(way=way, keeper=there.keeper, quoter=there.quoter, gate=gate))
+        hedging = HedgeSetup(
+            keeper=maker.keeper,
+            quoter=maker.quoter,
+            legs=tuple(legs),
+            params=setup.hedge,
+            config_hash=config_hash,
+        )
+        return Hedger(hedging, ids)
+
+
+def _price(item: Instrument, bid_tick: int, ask_tick: int) -> float:
+    """The mid in the quote currency."""
+    return float((bid_tick + ask_tick) * item.tick) / float(2 * 10**item.price_exponent)
