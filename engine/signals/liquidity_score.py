@@ -1,14 +1,12 @@
-"""How liquid a market is in one number, 0 to 100, by a formula that a person can do on paper.
+"""How liquid one market is in one number, 0 to 100: the formula is `engine.market.liquidity_score`.
 
-score = 100 x sum(weight x part) / sum(weights), where the part of a depth d or a turnover t is
-d / (d + half), and the part of a spread s is half / (half + s). So each part lies between
-0 and 1 and is a half at its own half point; more depth, more turnover and less spread never lower
-the score. The depth of a width is that of its thinner side.
+Its parts are depth within 1, 2 and 5 % of mid (of the thinner side), turnover and spread.
 """
 
 import msgspec
 
-from engine.signals.outlook_params import ScoreParams
+from engine.market.liquidity_score import Part, less_is_better, more_is_better, score_of_parts
+from engine.signals.outlook_params import DEPTHS, ScoreParams
 
 
 class Liquidity(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,15 +19,20 @@ class Liquidity(msgspec.Struct, frozen=True, kw_only=True):
 
 def score_of(found: Liquidity, params: ScoreParams) -> float:
     """Depth and turnover are at least 0; a spread below 0 (crossed) counts as 0."""
-    total = weights = 0.0
-    for lots, half, weight in zip(
-        found.depth_lots, params.depth_half_lots, params.depth_weights, strict=True
-    ):
-        total += weight * lots / (lots + half)
-        weights += weight
-    spread_bps, half_bps = max(0.0, found.spread_bps), params.spread_half_bps
-    total += params.spread_weight * half_bps / (half_bps + spread_bps)
-    turnover, half = found.turnover_lots_per_s, params.turnover_half_lots_per_s
-    total += params.turnover_weight * turnover / (turnover + half)
-    weights += params.spread_weight + params.turnover_weight
-    return min(100.0, 100 * total / weights)
+    return score_of_parts(parts_of(found, params))
+
+
+def parts_of(found: Liquidity, params: ScoreParams) -> list[Part]:
+    depths = zip(
+        DEPTHS, found.depth_lots, params.depth_half_lots, params.depth_weights, strict=True
+    )
+    turnover, spread = found.turnover_lots_per_s, found.spread_bps
+    rows = [
+        (f"depth {percent} %", lots, more_is_better(lots, half), weight)
+        for percent, lots, half, weight in depths
+    ]
+    worth = less_is_better(spread, params.spread_half_bps)
+    rows.append(("spread", spread, worth, params.spread_weight))
+    worth = more_is_better(turnover, params.turnover_half_lots_per_s)
+    rows.append(("turnover", turnover, worth, params.turnover_weight))
+    return [Part(name=name, found=n, part=part, weight=w) for name, n, part, w in rows]

@@ -1,0 +1,112 @@
+"""All that the treasury knows at one moment: what every function of this room is asked about."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import msgspec
+
+from engine.treasury.amounts import Asset, Price
+from engine.treasury.depth import DepthBook
+from engine.treasury.params import AssetParams, BucketParams, PlaceParams
+from engine.values.treasury_words import Lock, LockKind, Obligation
+from engine.values.units import NS_PER_S, Atoms, Ns
+
+
+class Spent(msgspec.Struct, frozen=True, kw_only=True):
+    """What was bought and sold within the last 24 hours, in the asset and in money."""
+
+    atoms: Atoms
+    money_atoms: Atoms
+
+
+class Volume(msgspec.Struct, frozen=True, kw_only=True):
+    """What anybody traded of an asset on a venue within 24 hours, as told at `at_ns`."""
+
+    atoms: Atoms
+    at_ns: Ns
+
+
+NOTHING_SPENT = Spent(atoms=0, money_atoms=0)
+
+
+class Scheme(msgspec.Struct, frozen=True, kw_only=True):
+    """What does not move by itself: the assets, the places and the buckets of a treasury."""
+
+    money: Asset
+    assets: Mapping[str, AssetParams]
+    places: Mapping[str, PlaceParams]
+    buckets: Mapping[str, BucketParams]
+
+    def asset(self, name: str) -> Asset:
+        """Raises KeyError for an asset that is not in the file."""
+        return self.money if name == self.money.name else self.assets[name].asset
+
+    def names(self) -> list[str]:
+        """Every asset: those of the file in its order, and money last."""
+        return [*self.assets, self.money.name]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """A picture that never changes. Amounts are whole atoms and never negative.
+
+    held: by (place, asset), all of it. working: by (venue, asset), what the market maker has.
+    covered: by asset, what hedges stand against. could_fill: what open buys could still add.
+    prices, books and volumes may be missing or too old: then they are unknown.
+    """
+
+    at_ns: Ns
+    scheme: Scheme
+    held: Mapping[tuple[str, str], Atoms]
+    working: Mapping[tuple[str, str], Atoms]
+    obligations: tuple[Obligation, ...]
+    locks: tuple[Lock, ...]
+    prices: Mapping[str, Price]
+    books: Mapping[tuple[str, str], DepthBook]
+    covered: Mapping[str, Atoms]
+    could_fill: Mapping[str, Atoms]
+    spent: Mapping[str, Spent]
+    volumes: Mapping[tuple[str, str], Volume]
+
+    def price(self, asset: str) -> Price | None:
+        """What an asset is worth now, None where that is not known. Money is worth itself.
+
+        A price that was told stands alone; without one it is the lowest mid of the venues' books.
+        """
+        return min(self._prices(asset), key=_unit, default=None)
+
+    def book(self, venue: str, asset: str) -> DepthBook | None:
+        """The book in which an asset can be traded for money on a venue now, None for none."""
+        book = self.books.get((venue, asset))
+        if book is None or not self._is_current(asset, book.at_ns) or self.is_halted(venue):
+            return None
+        return book if book.is_sane() else None
+
+    def is_halted(self, place: str) -> bool:
+        return any(row.kind is LockKind.HALTED and row.place == place for row in self.locks)
+
+    def worth(self, asset: str, atoms: Atoms) -> Atoms:
+        """In money at the price, without a sale: 0 where there is no price."""
+        price = self.price(asset)
+        return 0 if price is None else price.worth_atoms(atoms)
+
+    def cost(self, asset: str, atoms: Atoms) -> Atoms | None:
+        """What is owed, in money at the highest of the mids; None where there is no price."""
+        price = max(self._prices(asset), key=_unit, default=None)
+        return None if price is None else price.cost_atoms(atoms)
+
+    def _prices(self, asset: str) -> list[Price]:
+        if asset == self.scheme.money.name:
+            return [Price(asset=asset, money_atoms=1, base_atoms=1, at_ns=self.at_ns)]
+        told = self.prices.get(asset)
+        if told is not None and self._is_current(asset, told.at_ns):
+            return [told]
+        books = [self.book(venue, base) for venue, base in self.books if base == asset]
+        return [book.mid() for book in books if book is not None]
+
+    def _is_current(self, asset: str, seen_ns: Ns) -> bool:
+        age_ns = self.at_ns - seen_ns
+        return 0 <= age_ns <= self.scheme.assets[asset].price_age_max_s * NS_PER_S
+
+
+def _unit(price: Price) -> Fraction:
+    return Fraction(price.money_atoms, price.base_atoms)
