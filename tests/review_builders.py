@@ -115,8 +115,9 @@ def answer(records, since_ns=0):
     for record in records:
         review.feed(record)
     scope = Scope(
-        reviewed=review.result(), known={MARKET: BTT}, recorded=[], since_ns=since_ns, replays=[]
-    )
+        reviewed=review.result(), known={MARKET: BTT}, policy_ns={}, recorded=[],
+        since_ns=since_ns, replays=[],
+    )  # fmt: skip
     rows = [
         {"kind": type(record).__name__, **msgspec.json.decode(msgspec.json.encode(record))}
         for record in records

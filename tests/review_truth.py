@@ -4,7 +4,8 @@
 
 Plain sqlite3 and json. Fills, lots, spread, profit, epoch boundaries, exposure, hedges, ratings and
 overrides must be equal to the atom; markouts too, in sessions that were not recorded. The value of
-one tick times one lot is taken from the review, since no journal tells it.
+one tick times one lot, and of a lot in base atoms, is taken from the review, since no journal
+tells it; so is the time frame of policy.
 """
 
 import json
@@ -12,6 +13,8 @@ import sqlite3
 import sys
 from bisect import bisect_right
 from datetime import UTC, datetime
+from fractions import Fraction
+from math import ceil, floor
 from pathlib import Path
 
 OWN_SOURCE = "technical rating"
@@ -60,8 +63,9 @@ def markets_of(rows):
 class Truth:
     """One market: a row of running values after each record, and where epochs are cut."""
 
-    def __init__(self, rows, market, tick_lot):
-        self.rows, self.market, self.tick_lot = rows, market, tick_lot
+    def __init__(self, rows, told):
+        self.rows, self.market = rows, told["market"]
+        self.tick_lot, self.lot_base = told["tick_lot_atoms"], told["lot_base_atoms"]
         self.sessions, self.place = sessions_of(rows)
         self.sums, self.fills, self.marks = [], [], []
         self._run()
@@ -178,11 +182,22 @@ class Truth:
             "trading_atoms": profit - carried,
             "realised_atoms": after[4] - before[4],
             "fees": fees,
+            "fees_atoms": self._fees_atoms(fees, after[0]),
             "position_end": after[1],
             "position_low": min(stood, default=None),
             "position_high": max(stood, default=None),
             "worst_lots": max(worst, default=None),
         }
+
+    def _fees_atoms(self, fees, mark):
+        """Fees in quote atoms at a mark, rounded up; None where that cannot be told."""
+        base, quote = self.market.split("@")[0].split("/")
+        if self.lot_base is None or any(n for a, n in fees.items() if a not in (base, quote)):
+            return None
+        if fees.get(base) and not mark:
+            return None
+        value = Fraction(fees.get(base, 0) * mark * self.tick_lot, 2 * self.lot_base)
+        return fees.get(quote, 0) + ceil(value)
 
     def markouts(self, start, end, horizon):
         """(fills judged, half atoms) of the maker fills between two records."""
@@ -259,10 +274,12 @@ def differences(rows, review):
     if sorted(told) != sorted(markets_of(rows)):
         return [f"markets {sorted(told)} are not {sorted(markets_of(rows))}"]
     recorded = {each["epoch"] for each in review["sessions"] if each["recorded"]}
-    for name, market in told.items():
-        truth = Truth(rows, name, market["tick_lot_atoms"])
+    for market in told.values():
+        truth = Truth(rows, market)
         wrong += market_differences(truth, market, recorded, review["since_ns"])
+        wrong += real_differences(rows, truth, told)
     wrong += override_differences(rows, review)
+    wrong += rating_differences(rows, review, told)
     tick_lots = {name: market["tick_lot_atoms"] for name, market in told.items()}
     if not review["since_ns"]:
         paid = {key: half // 2 for key, half in slippage_of(rows, tick_lots).items()}
@@ -296,6 +313,130 @@ def market_differences(truth, market, recorded, since_ns):
             known = [each for each in found if each is not None]
             whole = max(known, default=None) if name == "worst_lots" else sum(known)
             wrong += [f"total {name}: told {value}, found {whole}"] if value != whole else []
+    fees, profit = ([epochs[i][name] for i in late] for name in ("fees_atoms", "profit_atoms"))
+    net = None if None in fees else sum(profit) - sum(fees)
+    told = market["totals"]["net_atoms"]
+    wrong += [f"{truth.market}: after fees told {told}, found {net}"] if told != net else []
+    return wrong
+
+
+def real_differences(rows, truth, told):
+    """Whole sessions that stand beside replays: profit after fees and after hedges elsewhere."""
+    wrong, market = [], told[truth.market]
+    cuts, epochs = truth.cuts(), truth.epochs()
+    for lived in market["lived_again"]:
+        mine = [
+            epoch
+            for epoch, cut in zip(epochs, cuts, strict=True)
+            if truth.sessions[truth.place[cut[0]]][0] == lived["session"]
+        ]
+        found = {
+            name: sum(epoch[name] for epoch in mine)
+            for name in ("fills", "bought_lots", "sold_lots", "spread_atoms")
+        }
+        fees = [epoch["fees_atoms"] for epoch in mine]
+        found["net_atoms"] = None if None in fees else sum(e["profit_atoms"] for e in mine)
+        if found["net_atoms"] is not None:
+            found["net_atoms"] += hedged(rows, truth, told, lived["session"]) - sum(fees)
+        real = {name: lived["real"][name] for name in found}
+        wrong += (
+            [f"session {lived['session']}: told {real}, found {found}"] if real != found else []
+        )
+    return wrong
+
+
+def hedged(rows, truth, told, session):
+    """What a session's hedges in other markets earned by its end, in atoms of the quoted one."""
+    sent = {row["client_id"]: row for row in rows if row["kind"] == "HedgeSent"}
+    total = 0
+    for name, other in told.items():
+        if name == truth.market:
+            continue
+        there = Truth(rows, other)
+        base, quote = name.split("@")[0].split("/")
+        end = max(i for i, place in enumerate(truth.place) if truth.sessions[place][0] == session)
+        cash = lots = base_fees = 0
+        for index, row in there.fills:
+            order = sent.get(row["client_id"])
+            is_mine = truth.sessions[truth.place[index]][0] == session
+            if order is None or order["market"] != truth.market or not is_mine:
+                continue
+            cash -= sign(row) * row["tick"] * row["lots"] * there.tick_lot
+            lots += sign(row) * row["lots"]
+            cash -= row["fee_atoms"] if row["fee_asset"] == quote else 0
+            base_fees += row["fee_atoms"] if row["fee_asset"] == base else 0
+        value = there.at(end + 1)[0] * there.tick_lot
+        fee = ceil(Fraction(base_fees * value, 2 * (there.lot_base or 1)))
+        finer = told[truth.market]["exponent"] - other["exponent"] if other["exponent"] else 0
+        total += floor((cash + value * lots // 2 - fee) * Fraction(10) ** finer)
+    return total
+
+
+SIGNS = {"strong sell": -1, "sell": -1, "neutral": 0, "buy": 1, "strong buy": 1}
+
+
+def changes_of(rows, market, policy_ns):
+    """[(row, label before, heard, ended)] of one market, in order."""
+    first = next((i for i, r in enumerate(rows) if r.get("market") == market), len(rows))
+    words = [
+        (index, row)
+        for index, row in enumerate(rows)
+        if row["kind"] == "RatingSet" and row["market"] in ("", market) and index >= first
+    ]
+    channels = {}
+    for index, word in words:
+        is_own = word["source"] == OWN_SOURCE and word["span_ns"] > 0
+        channels.setdefault(word["span_ns"] if is_own else None, []).append((index, word))
+    told, found = channels.get(None, []), []
+    for span, said in channels.items():
+        for run in runs_of(said, span is None, sessions_of(rows)[0][-1][2]):
+            index, word = run["first"]
+            earlier = [each for place, each in told if place < index]
+            is_free = not earlier or earlier[-1]["expires_ns"] <= word["at_ns"]
+            heard = span is None or (is_free and span == (policy_ns or span))
+            found.append((index, word, run["before"], heard, run["ended"]))
+    return [each[1:] for each in sorted(found, key=lambda each: each[0])]
+
+
+def runs_of(said, is_told, last_ns):
+    """One dict for each stretch of the same label; what is told from outside ends by expiry."""
+    runs, last = [], None
+    for index, word in said:
+        lapsed = last is not None and is_told and last["expires_ns"] <= word["at_ns"]
+        if last is None or lapsed or last["label"] != word["label"]:
+            if runs:
+                runs[-1]["ended"] = last["expires_ns"] if lapsed else word["at_ns"]
+            before = "" if last is None or lapsed else last["label"]
+            runs.append({"first": (index, word), "before": before, "ended": 0})
+        last = word
+    if is_told and last is not None and last["expires_ns"] <= last_ns:
+        runs[-1]["ended"] = last["expires_ns"]
+    return runs
+
+
+def rating_differences(rows, review, told):
+    wrong = []
+    names = ("at_ns", "before", "label", "was_heard", "ended_ns", "verdict")
+    for name, market in told.items():
+        truth, found = Truth(rows, market), []
+        moments = [at for at, _ in truth.marks]
+        for word, before, heard, ended in changes_of(rows, name, market["policy_span_ns"]):
+            start = truth.at(next(i for i, row in enumerate(rows) if row is word))[0]
+            late = bisect_right(moments, ended) if ended else 0
+            end = truth.marks[late - 1][1] if late else 0
+            towards = SIGNS[word["label"]] * (end - start)
+            is_judged = heard and SIGNS[word["label"]] and start and end
+            verdict = ("right" if towards > 0 else "false") if is_judged else ""
+            if word["at_ns"] >= review["since_ns"]:
+                found.append((word["at_ns"], before, word["label"], heard, ended, verdict))
+        changes = [each for each in review["rating_changes"] if each["market"] == name]
+        theirs = [tuple(each[n] for n in names) for each in changes]
+        wrong += [f"{name}: ratings told {theirs}, found {found}"] if theirs != found else []
+        verdicts = [each[-1] for each in found if each[-1]]
+        counts = market["false_positives"]
+        pair = counts["ratings_judged"], counts["ratings_false"]
+        if pair != (len(verdicts), verdicts.count("false")):
+            wrong.append(f"{name}: false positives told {counts}, found {verdicts}")
     return wrong
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.sim.epochs import Marks
-from engine.sim.outcomes import reviewed
+from engine.sim.outcomes import Review, reviewed
 from engine.sim.overrides import by_day, by_row
 from engine.values.units import NS_PER_S
 from tests.review_builders import (
@@ -160,6 +160,63 @@ def test_anothers_rating_overrides_only_while_an_own_one_is_fresh():
     assert [(o.at_ns // S, o.kind, o.who, o.what) for o in found] == [(3, "rating", "ann", "sell")]
 
 
+def verdicts(*records):
+    return [
+        (each.label.value, each.was_heard, each.verdict.value) for each in told(*records).changes
+    ]
+
+
+def test_a_buy_is_right_where_the_mid_is_higher_at_its_end_and_a_false_positive_otherwise():
+    said = [started(), decision(0), rating(1), decision(2, 62, 64), rating(3, "sell")]
+    same = [decision(4, 62, 64), rating(5, "neutral"), ended(9)]
+    assert verdicts(*said, *same) == [
+        ("buy", True, "right"), ("sell", True, "false"), ("neutral", True, ""),
+    ]  # fmt: skip
+
+
+def test_a_rating_that_still_holds_is_not_judged():
+    assert verdicts(started(), decision(0), rating(1), decision(2, 62, 64)) == [("buy", True, "")]
+
+
+def test_an_own_rating_is_not_heard_while_a_word_from_outside_is_fresh():
+    ratings = [rating(0, "buy", "ann", ttl_s=5), rating(1, "sell"), rating(6, "buy")]
+    assert [heard for _, heard, _ in verdicts(started(), *ratings, ended(9))] == [True, False, True]
+
+
+def test_whoever_says_it_the_next_word_from_outside_takes_the_place_of_the_last():
+    """Each `ballast rating set` is a process of its own, with a name of its own."""
+    words = [rating(1, "buy", "root (pid 1)"), rating(4, "sell", "root (pid 2)")]
+    changes = told(started(), *words).changes
+    assert [(each.before, each.ended_ns // S) for each in changes] == [("", 4), ("buy", 0)]
+
+
+def test_a_word_from_outside_ends_when_it_expires():
+    words = [rating(1, "buy", "ann", ttl_s=2), rating(9, "buy", "ann", ttl_s=2)]
+    changes = told(started(), *words, ended(20)).changes
+    assert [(each.before, each.ended_ns // S) for each in changes] == [("", 3), ("", 11)]
+
+
+def test_only_the_time_frame_of_policy_is_heard_where_it_is_known():
+    review = Review({MARKET: BTT}, policy_ns={MARKET: 60 * S})
+    for word in (rating(1, span_s=60), rating(2, span_s=900)):
+        review.feed(word)
+    assert [each.was_heard for each in review.result().changes] == [True, False]
+
+
+def test_fees_are_worth_what_they_were_at_the_last_mark_rounded_up():
+    lot = BTT.lot_base_atoms
+    fees = {"fee_asset": "BTT", "fee_atoms": lot + 1}, {"fee_asset": "USDT", "fee_atoms": 7}
+    fills = [fill(2, BUY, 61, 10, 1, **fees[0]), fill(3, BUY, 61, 10, 2, **fees[1])]
+    found = outcomes(started(), decision(1), *fills, decision(4, 62, 64))[0]
+    assert found.fees_atoms == 7 + 63 * BTT.tick_lot_atoms + 1
+
+
+def test_a_fee_in_a_third_asset_is_told_as_it_is_and_not_valued():
+    paid = fill(2, BUY, 61, 10, 1, fee_asset="BNB", fee_atoms=3)
+    found = outcomes(started(), decision(1), paid)[0]
+    assert (found.fees, found.fees_atoms) == ({"BNB": 3}, None)
+
+
 def test_a_word_to_all_markets_overrides_the_rules_of_each():
     other = "BTC/USDT@loopback"
     found = told(started(), ruled(1, "a"), ruled(1, "z", market=other), halt(2, market=""))
@@ -207,16 +264,18 @@ def journals(draw):
                     at_s, draw(st.sampled_from([BUY, SELL])), draw(st.integers(1, 70)),
                     draw(st.integers(1, 99)), ids, market=market, fee_atoms=draw(st.integers(0, 9)),
                     is_maker=draw(st.booleans()), client_id=draw(st.sampled_from(["a", "b"])),
+                    fee_asset=draw(st.sampled_from(["USDT", "USDT", "BTT", "BNB"])),
                 )
             )  # fmt: skip
         elif kind <= 7:
             records.append(ruled(at_s, draw(st.sampled_from("xyz")), market=market))
         elif kind == 8:
             label, source = (
-                draw(st.sampled_from([BUY, SELL])),
-                draw(st.sampled_from(["technical rating", "ann", "config"])),
+                draw(st.sampled_from([BUY, SELL, "neutral"])),
+                draw(st.sampled_from(["technical rating", "ann", "bob", "config"])),
             )
-            records.append(rating(at_s, label, source, draw(st.integers(1, 100)), market=market))
+            ttl_s, span_s = draw(st.integers(1, 100)), draw(st.sampled_from([0, 60, 900]))
+            records.append(rating(at_s, label, source, ttl_s, span_s, market))
         elif kind == 9:
             records.append(started(int(at_s) + 1, len(records) + 1))
             at_s = int(at_s) + 1.0
@@ -247,7 +306,9 @@ def test_epochs_add_up_to_the_whole_and_leave_no_gap_within_a_session(records):
         assert all(a.ended_ns == b.began_ns for a, b in pairwise(mine))
 
 
-FIGURES = ("fills", "spread_atoms", "profit_atoms", "began_ns", "bought_lots", "worst_lots")
+FIGURES = (
+    "fills", "spread_atoms", "profit_atoms", "began_ns", "bought_lots", "worst_lots", "fees_atoms",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -258,3 +319,10 @@ def test_the_other_arithmetic_finds_a_review_that_is_not_true(name):
     place = epoch if name in epoch else epoch["outcome"]
     place[name] += 1
     assert differences(rows, found)
+
+
+def test_the_other_arithmetic_finds_a_verdict_that_is_not_true():
+    records = [started(), decision(0), rating(1), decision(2, 62, 64), rating(3, "sell")]
+    rows, found = answer(records)
+    found["rating_changes"][0]["verdict"] = "false"
+    assert any("ratings told" in each for each in differences(rows, found))

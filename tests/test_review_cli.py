@@ -123,8 +123,10 @@ def test_a_draft_stands_beside_the_playbook_and_may_run(config, tmp_path):
     answer = asked("--at", config, "--since", "all", "--draft", file)
     load_playbook(file.read_text(), "the draft")
     assert PLAYBOOK.read_bytes() == before
-    assert answer["draft"]["changes"] == []
-    assert any("too little evidence" in note for note in answer["draft"]["notes"])
+    proposed = answer["proposals"][MARKET]
+    assert proposed["changes"] == []
+    assert any("too little evidence" in note for note in proposed["notes"])
+    assert answer["draft"] == {"file": str(file), "market": MARKET}
 
 
 def test_a_draft_never_overwrites_the_playbook_itself(config):

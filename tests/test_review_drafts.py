@@ -4,6 +4,7 @@ import tomllib
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.sim.counterfactual import RowScore, Way, playbook_for, words_for
@@ -12,7 +13,7 @@ from engine.sim.epochs import Marks
 from engine.trading.playbook_file import load_playbook
 from engine.trading.posture import AS_IT_IS
 from engine.values.events import PlaybookSet, RatingSet
-from tests.review_builders import S, halt, playbook_set, rating, started, told
+from tests.review_builders import S, decision, halt, playbook_set, rating, started, told
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "configs" / "playbook.toml"
@@ -29,10 +30,16 @@ def score(row=BUY_ROW, decisions=20, costly=15, own=-5):
     )  # fmt: skip
 
 
-def evidence(scores=(), changes=(), overrides=None, decisions=None, marks=None, ended_ns=0):
+FLIPPED = [rating(60 * n, ("buy", "sell")[n % 2]) for n in range(5)]
+
+
+def evidence(
+    scores=(), changes=(), overrides=None, decisions=None, marks=None, ended_ns=0, error=0
+):
     return Evidence(
         scores=list(scores), changes=list(changes), overrides=overrides or {},
         decisions=decisions or {}, marks=marks or Marks([], []), ended_ns=ended_ns,
+        replay_error_atoms=error,
     )  # fmt: skip
 
 
@@ -93,8 +100,39 @@ def test_a_row_without_the_evidence_stays_as_it_is(found, why):
 def test_nothing_seen_is_a_draft_that_changes_nothing_and_says_so():
     text, final = made()
     assert changed(text) == {}
-    assert sum("too little evidence" in note for note in final.notes) == 2
+    assert sum("too little evidence" in note for note in final.notes) == 3
     assert "Nothing is changed" in text
+
+
+def test_a_cost_that_the_replay_itself_may_have_made_up_changes_nothing():
+    """Twenty decisions, five atoms less each way: the replay must not miss as much by itself."""
+    for error, count in ((4, 2), (5, 0), (None, 0)):
+        text, final = made(scores=[score()], error=error)
+        assert len(changed(text)) == count
+    assert any("the replay itself misses an unknown part" in note for note in final.notes)
+
+
+def test_a_row_is_costly_only_against_what_its_replays_held_it_against():
+    """Without a market to hedge in nothing is held against a full hedge."""
+    text, _ = made(scores=[msgspec.structs.replace(score(), own_atoms={Way.NO_SIGNAL: -5})])
+    assert ".rows.0.quotes.bid_size" in changed(text)
+
+
+def test_ratings_that_did_not_rule_say_nothing_of_the_clock():
+    changes = told(started(), rating(0, source="ann"), *FLIPPED).changes
+    assert taken_back(changes, 100 * S) == (0, 0)
+
+
+def test_buys_and_sells_that_the_market_did_not_follow_are_told():
+    words = [
+        rating(0, "buy"),
+        decision(1, 60, 62),
+        rating(2, "sell"),
+        decision(3),
+        rating(4, "buy"),
+    ]
+    _, final = made(changes=told(started(), decision(0), *words).changes)
+    assert any("did not follow 2 of 2 buys and sells" in note for note in final.notes)
 
 
 def test_ratings_that_are_taken_back_soon_ask_for_more_votes_and_more_time():

@@ -1,4 +1,4 @@
-"""A review as one answer for scripts, and as lines for people. Money stays whole atoms in both."""
+"""A review as one answer for scripts. Money stays whole atoms; words are for `review_lines`."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -10,24 +10,32 @@ from engine.cli.review_runs import Replayed
 from engine.sim import counterfactual
 from engine.sim.counterfactual import RowScore, Way
 from engine.sim.epochs import Epoch, Markout, Outcome
+from engine.sim.hedge_profit import Leg, with_hedges
 from engine.sim.outcomes import Reviewed
-from engine.sim.overrides import NS_PER_DAY, Override, by_day, by_row
+from engine.sim.overrides import NS_PER_DAY, Override, RatingChange, Verdict, by_day, by_row
+from engine.sim.tally import Point
+from engine.values.events import Fill
 from engine.values.instrument import Instrument
-from engine.values.units import NS_PER_S, Atoms, Ns, decimal_text
+from engine.values.units import NS_PER_S, Atoms, Ns
 
 SUMMED = (
     "decisions", "fills", "maker_fills", "bought_lots", "sold_lots", "turnover_atoms",
     "spread_atoms", "profit_atoms", "trading_atoms", "carried_atoms", "realised_atoms",
 )  # fmt: skip
 """Figures of an outcome that add up over epochs."""
+LIVED = ("fills", "bought_lots", "sold_lots", "spread_atoms")
 NO_TICKS = "ticks x lots"
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
-    """A reviewed journal, the part of it that is told, and what was lived again."""
+    """A reviewed journal, the part of it that is told, and what was lived again.
+
+    `policy_ns` is, by market, the time frame whose own rating policy read, as far as known.
+    """
 
     reviewed: Reviewed
     known: dict[str, Instrument]
+    policy_ns: dict[str, Ns]
     recorded: list[int]
     since_ns: Ns
     replays: list[Replayed]
@@ -39,6 +47,13 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
             if epoch.ended_ns >= self.since_ns and market in ("", epoch.market)
         ]
 
+    def changes(self, market: str = "") -> list[RatingChange]:
+        return [
+            change
+            for change in self.reviewed.changes
+            if change.at_ns >= self.since_ns and market in ("", change.market)
+        ]
+
     def overrides(self) -> list[Override]:
         return [each for each in self.reviewed.overrides if each.at_ns >= self.since_ns]
 
@@ -46,9 +61,19 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
         found = [s for replay in self.replays for s in replay.scores if s.market == market]
         return counterfactual.by_row(found)
 
+    def replay_error(self, market: str) -> Atoms | None:
+        """What replays as it was miss of the real profit, session by session; None if unknown."""
+        errors = [
+            abs(run.profit_atoms - real)
+            for replay in self.replays
+            if (run := replay.runs.get(market, {}).get(Way.AS_IT_WAS)) is not None
+            if (real := net_of(self, replay.epoch, market)) is not None
+        ]
+        return sum(errors) if errors else None
+
 
 def answer_of(scope: Scope) -> dict[str, Any]:
-    """Everything but the notes and the draft."""
+    """Everything but the notes and the drafts."""
     reviewed, overrides = scope.reviewed, scope.overrides()
     sessions = [span for span in reviewed.sessions if span.ended_ns >= scope.since_ns]
     replayed = {replay.epoch for replay in scope.replays if replay.runs}
@@ -60,11 +85,7 @@ def answer_of(scope: Scope) -> dict[str, Any]:
             for span in sessions
         ],
         "markets": [_market(scope, market) for market in reviewed.instruments],
-        "rating_changes": [
-            msgspec.to_builtins(change)
-            for change in reviewed.changes
-            if change.at_ns >= scope.since_ns
-        ],
+        "rating_changes": [msgspec.to_builtins(change) for change in scope.changes()],
         "overrides": {
             "count": len(overrides),
             "by_day": {day_text(day): count for day, count in by_day(overrides).items()},
@@ -82,8 +103,14 @@ def day_text(day: int) -> str:
     return f"{datetime.fromtimestamp(day * NS_PER_DAY / NS_PER_S, UTC):%Y-%m-%d}"
 
 
+# --- sums ---------------------------------------------------------------------------------------
+
+
 def totals_of(epochs: Iterable[Epoch]) -> dict[str, Any]:
-    """The sums over epochs of one market, with fees by asset, markouts and hedges."""
+    """The sums over epochs of one market, with fees by asset, markouts and hedges.
+
+    `net_atoms` is profit after fees; None where fees cannot be told in the quote asset.
+    """
     told = [epoch.outcome for epoch in epochs]
     sums: dict[str, Any] = {name: sum(getattr(each, name) for each in told) for name in SUMMED}
     fees: dict[str, Atoms] = {}
@@ -94,8 +121,12 @@ def totals_of(epochs: Iterable[Epoch]) -> dict[str, Any]:
     for each in told:
         for market, half in each.hedged.slippage_half.items():
             slippage[market] = slippage.get(market, 0) + half
+    known = [each.fees_atoms for each in told if each.fees_atoms is not None]
+    paid = sum(known) if len(known) == len(told) else None
     return sums | {
         "fees": fees,
+        "fees_atoms": paid,
+        "net_atoms": None if paid is None else sums["profit_atoms"] - paid,
         "markouts": [_markout(each) for each in _markouts(told)],
         "hedge_fills": sum(each.hedged.fills for each in told),
         "slippage_atoms": {market: half // 2 for market, half in slippage.items()},
@@ -128,11 +159,7 @@ def _markout(each: Markout) -> dict[str, Any]:
     return told | {"atoms": each.atoms, "bps": bps}
 
 
-def _epoch(epoch: Epoch) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(epoch)
-    outcome = told["outcome"]
-    outcome["markouts"] = [_markout(each) for each in epoch.outcome.markouts]
-    return told
+# --- one market ---------------------------------------------------------------------------------
 
 
 def _market(scope: Scope, market: str) -> dict[str, Any]:
@@ -144,11 +171,44 @@ def _market(scope: Scope, market: str) -> dict[str, Any]:
         "unit": f"atoms of {item.quote}" if market in scope.known else NO_TICKS,
         "exponent": item.quote_exponent if market in scope.known else None,
         "tick_lot_atoms": item.tick_lot_atoms,
+        "lot_base_atoms": item.lot_base_atoms if market in scope.known else None,
+        "policy_span_ns": scope.policy_ns.get(market),
         "totals": totals_of(epochs),
+        "false_positives": _false_positives(scope, market),
+        "replay_error_atoms": scope.replay_error(market),
         "rows": [_row(epochs, row, scored.get(row)) for row in rows],
         "epochs": [_epoch(epoch) for epoch in epochs],
         "lived_again": [_lived(scope, replay, market) for replay in _replays(scope, market)],
     }
+
+
+def _false_positives(scope: Scope, market: str) -> dict[str, Any]:
+    """Buys and sells that the market did not follow, and decisions that cost more than none."""
+    judged = [each for each in scope.changes(market) if each.verdict is not Verdict.NONE]
+    scores = [s for replay in scope.replays for s in replay.scores if s.market == market]
+    labels = dict.fromkeys(each.label.value for each in judged)
+    return {
+        "ratings_judged": len(judged),
+        "ratings_false": sum(each.verdict is Verdict.FALSE for each in judged),
+        "by_label": {
+            label: {
+                "judged": sum(each.label.value == label for each in judged),
+                "false": sum(
+                    each.label.value == label and each.verdict is Verdict.FALSE for each in judged
+                ),
+            }
+            for label in labels
+        },
+        "decisions_scored": len(scores),
+        "decisions_costly": sum(score.was_costly for score in scores),
+    }
+
+
+def _epoch(epoch: Epoch) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(epoch)
+    outcome = told["outcome"]
+    outcome["markouts"] = [_markout(each) for each in epoch.outcome.markouts]
+    return told
 
 
 def _row(epochs: list[Epoch], row: str, score: RowScore | None) -> dict[str, Any]:
@@ -168,79 +228,46 @@ def _replays(scope: Scope, market: str) -> Iterator[Replayed]:
 
 
 def _lived(scope: Scope, replay: Replayed, market: str) -> dict[str, Any]:
-    """The real session beside its simulations, each whole."""
-    real = [e for e in scope.reviewed.epochs if (e.market, e.session) == (market, replay.epoch)]
-    sums = totals_of(real)
-    names = ("fills", "bought_lots", "sold_lots", "spread_atoms", "profit_atoms", "worst_lots")
+    """The real session beside its simulations, each whole and after fees and hedges."""
+    sums = totals_of(_real(scope, replay.epoch, market))
     return {
         "session": replay.epoch,
-        "real": {name: sums[name] for name in names},
+        "real": {name: sums[name] for name in LIVED}
+        | {"net_atoms": net_of(scope, replay.epoch, market), "worst_lots": sums["worst_lots"]},
         "ways": {
-            way: {name: getattr(run, name) for name in names[:-1]}
-            | {"worst_lots": max((lots for _, lots in run.worst), default=None)}
+            way: {name: getattr(run, name) for name in LIVED}
+            | {
+                "net_atoms": run.profit_atoms,
+                "worst_lots": max((lots for _, lots in run.worst), default=None),
+            }
             for way, run in replay.runs[market].items()
         },
         "scores": [msgspec.to_builtins(s) for s in replay.scores if s.market == market],
     }
 
 
-# --- words --------------------------------------------------------------------------------------
+def _real(scope: Scope, session: int, market: str) -> list[Epoch]:
+    return [e for e in scope.reviewed.epochs if (e.market, e.session) == (market, session)]
 
 
-def lines_of(answer: dict[str, Any]) -> list[str]:
-    """The answer for people."""
-    lines = [f"{len(answer['sessions'])} sessions, {len(answer['rating_changes'])} rating changes"]
-    for market in answer["markets"]:
-        lines += _market_lines(market)
-    overrides = answer["overrides"]
-    days = ", ".join(f"{day} {count}" for day, count in overrides["by_day"].items()) or "none"
-    lines.append(f"overrides: {overrides['count']}; by day: {days}")
-    for market, rows in overrides["by_row"].items():
-        told = ", ".join(f'"{row or "no row"}" {count}' for row, count in rows.items())
-        lines.append(f"  {market}: {told}")
-    return lines
+def net_of(scope: Scope, session: int, market: str) -> Atoms | None:
+    """A session's real profit after fees with its hedges elsewhere; None where it cannot be told.
 
-
-def money(atoms: int, market: dict[str, Any]) -> str:
-    """As decimal text where the market's ticks are known."""
-    if market["exponent"] is None:
-        return f"{atoms} {market['unit']}"
-    return decimal_text(atoms, market["exponent"])
-
-
-def _market_lines(market: dict[str, Any]) -> Iterator[str]:
-    told = market["totals"]
-    yield f"{market['market']} (money in {market['unit']})"
-    yield "  " + _sums(told, market)
-    marks = ", ".join(
-        f"{mark['horizon_ns'] // NS_PER_S}s {mark['bps']:+.2f} bp ({mark['fills']})"
-        for mark in told["markouts"]
-        if mark["fills"]
-    )
-    yield f"  markouts: {marks or 'no fill was followed long enough'}"
-    for row in market["rows"]:
-        yield f'  row "{row["row"] or "before the first ruling"}": {row["epochs"]} decisions, '
-        yield f"    {row['seconds']:.1f} s; {_sums(row['totals'], market)}"
-        if row["score"]:
-            yield f"    {_score_words(row['score'], market)}"
-    for lived in market["lived_again"]:
-        yield f"  session {lived['session']} lived again (profit, fills, worst exposure in lots)"
-        for name, run in {"as it was, real": lived["real"], **lived["ways"]}.items():
-            profit = money(run["profit_atoms"], market)
-            yield f"    {name:<16} {profit:>16}  {run['fills']:>6}  {run['worst_lots']}"
-
-
-def _sums(told: dict[str, Any], market: dict[str, Any]) -> str:
-    parts = [f"{told['fills']} fills, {told['bought_lots']} lots bought, {told['sold_lots']} sold"]
-    parts += [
-        f"{name} {money(told[f'{name}_atoms'], market)}"
-        for name in ("spread", "profit", "realised", "carried")
-    ]
-    return "; ".join(parts)
-
-
-def _score_words(score: dict[str, Any], market: dict[str, Any]) -> str:
-    sums = ", ".join(f"{way} {money(a, market)}" for way, a in score["own_atoms"].items())
-    same = f"simulated row the same in {score['same_row']}"
-    costly = f"{score['costly']} of {score['decisions']} cost more than every counterfactual"
-    return f"decisions against: {sums or Way.AS_IT_WAS}; {costly}; {same}"
+    A hedge counts from its fill to the session's end, at the mids that decisions looked at.
+    """
+    reviewed, mine = scope.reviewed, _real(scope, session, market)
+    net = totals_of(mine)["net_atoms"]
+    fills: dict[str, list[Fill]] = {}
+    for hedge in reviewed.hedges:
+        if (hedge.market, hedge.epoch) == (market, session) and hedge.fill.market != market:
+            fills.setdefault(hedge.fill.market, []).append(hedge.fill)
+    if net is None or not mine or not fills.keys() <= scope.known.keys():
+        return None
+    legs = []
+    for other, made in fills.items():
+        marks = reviewed.marks[other]
+        known = zip(marks.moments_ns, marks.mids, strict=True)
+        points = [Point(at_ns, 0, 0, mid) for at_ns, mid in known]
+        legs.append(Leg(scope.known[other], made, points))
+    end = Point(mine[-1].ended_ns, net, 0, 0)
+    return with_hedges([end], scope.known[market], legs)[0].profit_atoms

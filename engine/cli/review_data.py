@@ -1,6 +1,6 @@
 """What a review reads: the journal of a data directory, its recordings, and playbooks of then."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from engine.cli.rebuild import config_of
 from engine.runtime.config import JOURNAL_NAME, Config, load_config
 from engine.runtime.journal_reader import Row, read
 from engine.runtime.recording import DIRECTORY_NAME, SUFFIX, Session, entries, sessions
+from engine.signals.spans import span_of
 from engine.sim.epochs import Marks
 from engine.sim.matching.queue import Power
 from engine.sim.matching.shadow import ShadowBook
@@ -39,21 +40,24 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """A journal, walked once, and by session number what of it was recorded.
 
     `words` are the rows of ratings and of people's words; `config` is there where one was named.
+    `policy_ns` is, by market, the time frame whose own rating policy read in the newest config.
+    `recorded` and `configs` hold the sessions that can be read again, `problems` says why others
+    cannot; `instruments` are those of all.
     """
 
     home: Path
     config: Config | None
     review: Review
     words: list[Row]
+    policy_ns: dict[str, Ns]
+    instruments: dict[str, Instrument]
     recorded: dict[int, Session]
+    configs: dict[int, Config]
+    problems: list[str]
 
     def config_of(self, epoch: int) -> Config | None:
         """The config that a session ran by: its recording's, or else the one that was named."""
-        session = self.recorded.get(epoch)
-        return config_of(session.header) if session else self.config
-
-    def instruments(self) -> dict[str, Instrument]:
-        return _instruments(self.recorded)
+        return self.configs.get(epoch, self.config)
 
 
 def found_at(place: Path) -> Found:
@@ -63,13 +67,47 @@ def found_at(place: Path) -> Found:
     journal = place if place.is_file() and config is None else home / JOURNAL_NAME
     directory = home / DIRECTORY_NAME
     has_any = directory.is_dir() and any(directory.glob(f"*{SUFFIX}"))
-    recorded = {each.header.epoch: each for each in (sessions(home) if has_any else [])}
-    review, words = Review(_instruments(recorded)), []
+    found = {each.header.epoch: each for each in (sessions(home) if has_any else [])}
+    configs, problems = _configs(found)
+    policy_ns = _policy_ns([*configs.values(), config])
+    instruments = _instruments(found)
+    review, words = Review(instruments, policy_ns=policy_ns), []
     for row in shown(read(journal, kinds=REVIEWED), "records of the journal"):
         review.feed(row.record)
         if isinstance(row.record, WORDS):
             words.append(row)
-    return Found(home=home, config=config, review=review, words=words, recorded=recorded)
+    return Found(
+        home=home,
+        config=config,
+        review=review,
+        words=words,
+        policy_ns=policy_ns,
+        instruments=instruments,
+        recorded={epoch: session for epoch, session in found.items() if epoch in configs},
+        configs=configs,
+        problems=problems,
+    )
+
+
+def _configs(recorded: dict[int, Session]) -> tuple[dict[int, Config], list[str]]:
+    """What each session ran by, and why that of another cannot be read: an older version's, say."""
+    configs, problems = {}, []
+    for epoch, session in recorded.items():
+        try:
+            configs[epoch] = config_of(session.header)
+        except UserError as error:
+            problems.append(f"session {epoch} is not replayed: {error}")
+    return configs, problems
+
+
+def _policy_ns(configs: Iterable[Config | None]) -> dict[str, Ns]:
+    """As the last that says so of each market."""
+    return {
+        market.market: span_of(market.technical.policy)
+        for config in configs
+        for market in (config.markets if config else ())
+        if market.technical is not None
+    }
 
 
 def _instruments(recorded: dict[int, Session]) -> dict[str, Instrument]:

@@ -3,15 +3,30 @@
 Nothing is fetched and nothing runs; all text that came from outside is escaped.
 """
 
+import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from engine.cli.review_answer import money
-from engine.values.units import NS_PER_S, Ns
+from engine.cli.review_lines import (
+    NO_RULING,
+    UNKNOWN,
+    WAY_WORDS,
+    count,
+    currency,
+    false_words,
+    markout_words,
+    moment,
+    money,
+    session_words,
+    trust_words,
+)
+from engine.sim.counterfactual import COUNTERFACTUALS
+from engine.values.units import NS_PER_S
 
 EPOCHS_SHOWN_MAX = 2_000
+CHANGES_OPEN_MAX = 60
+NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?")
 STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 82em; padding: 0 1em;
   color: #1d2327; background: #fff }
@@ -20,6 +35,7 @@ table { border-collapse: collapse; margin: .6em 0 } svg { width: 100%; height: a
 th, td { border: 1px solid #c9d1d8; padding: .2em .45em; text-align: left; vertical-align: top }
 th { background: #f2f5f7; font-weight: 600 } td.number { text-align: right; white-space: nowrap }
 .costly { background: #f6dcd7 } .small td, .small th { font-size: 12px }
+.moment { white-space: nowrap } summary { cursor: pointer; margin: .6em 0 }
 @media print { body { font-size: 9px; margin: 0; max-width: none } }
 """
 
@@ -32,58 +48,92 @@ def page_of(answer: dict[str, Any], pictures: str) -> str:
         '<meta name="viewport" content="width=device-width">',
         f"<title>Review of {escape(answer['data_dir'])}</title><style>{STYLE}</style></head><body>",
         f"<h1>Review of {escape(answer['data_dir'])}</h1>",
+        *(f"<p>{escape(session_words(session))}</p>" for session in answer["sessions"]),
+        *(line for market in answer["markets"] for line in _summary(market)),
         *(f'<p class="note">{escape(note)}</p>' for note in answer["notes"]),
         pictures,
         *(line for market in answer["markets"] for line in _market(market)),
         *_ratings(answer["rating_changes"]),
         *_overrides(answer["overrides"]),
-        *_draft(answer["draft"]),
+        *(line for each in answer["proposals"].items() for line in _proposal(*each)),
         "</body></html>\n",
     ]
     return "\n".join(parts)
 
 
+def _summary(market: dict[str, Any]) -> Iterator[str]:
+    told, unit = market["totals"], currency(market)
+    if not told["decisions"]:
+        return
+    lines = [
+        f"{market['market']}: {money(told['net_atoms'], market, is_signed=True)} {unit} after fees "
+        f"of {money(told['fees_atoms'], market)}; {told['fills']} fills, spread earned "
+        f"{money(told['spread_atoms'], market)}; markouts: "
+        f"{markout_words(told['markouts']) or 'no fill was followed long enough'}.",
+        f"False positives: {'; '.join(false_words(market))}.",
+        *([f"Believe it so far: {words}."] if (words := trust_words(market)) else []),
+    ]
+    yield from (f"<p>{escape(line)}</p>" for line in lines)
+
+
 def _market(market: dict[str, Any]) -> Iterator[str]:
     yield f"<h2>{escape(market['market'])}</h2>"
-    yield f'<p class="note">Money in {escape(market["unit"])}, before fees.</p>'
-    heads = ("row", "decisions", "seconds", "fills", "bought", "sold", "spread", "profit",
-             "realised", "carried", "cost more than all", "against each")  # fmt: skip
-    yield _table(heads, (_row(row, market) for row in market["rows"]))
+    yield f"<h3>By row, in {escape(currency(market))}</h3>"
+    yield (
+        '<p class="note">Profit is before fees. The last columns are from replays: what the row\'s '
+        "decisions earned more (+) or less (-) than the same moments of each counterfactual, "
+        "without what was carried into them. Costly: less than every one of them.</p>"
+    )
+    ways = [way for way in COUNTERFACTUALS if any(_has(row, way) for row in market["rows"])]
+    heads = ["row", "decisions", "seconds", "fills", "lots bought", "sold", "spread", "profit"]
+    heads += ["realised", "carried", "fees", "costly", *(f"against {way}" for way in ways)]
+    yield _table(heads, (_row(row, market, ways) for row in market["rows"]))
     for lived in market["lived_again"]:
-        yield f"<p>Session {lived['session']} lived again, beside the real one:</p>"
-        runs = {"as it was, real": lived["real"], **lived["ways"]}
+        yield f"<h3>Session {lived['session']} beside its replays</h3>"
+        runs = {"real": lived["real"], **lived["ways"]}
         yield _table(
-            ("way", "profit", "spread", "fills", "bought", "sold", "worst exposure"),
-            (_run(name, run, market) for name, run in runs.items()),
+            ("", "after fees", "spread", "fills", "lots bought", "sold", "worst exposure, lots"),
+            (_run(WAY_WORDS[name], run, market) for name, run in runs.items()),
         )
     yield from _epochs(market)
 
 
-def _row(row: dict[str, Any], market: dict[str, Any]) -> list[Any]:
+def _has(row: dict[str, Any], way: str) -> bool:
+    return row["score"] is not None and way in row["score"]["own_atoms"]
+
+
+def _row(row: dict[str, Any], market: dict[str, Any], ways: list[Any]) -> list[Any]:
     told, score = row["totals"], row["score"]
-    against = {} if score is None else score["own_atoms"]
     return [
-        row["row"] or "before the first ruling",
+        row["row"] or NO_RULING,
         row["epochs"],
         f"{row['seconds']:.1f}",
         told["fills"],
-        told["bought_lots"],
-        told["sold_lots"],
-        *(money(told[f"{n}_atoms"], market) for n in ("spread", "profit", "realised", "carried")),
+        count(told["bought_lots"]),
+        count(told["sold_lots"]),
+        *(
+            money(told[f"{name}_atoms"], market)
+            for name in ("spread", "profit", "realised", "carried", "fees")
+        ),
         "" if score is None else f"{score['costly']} of {score['decisions']}",
-        "; ".join(f"{way} {money(atoms, market)}" for way, atoms in against.items()),
+        *(
+            money(score["own_atoms"][way], market, is_signed=True) if _has(row, way) else ""
+            for way in ways
+        ),
     ]
 
 
 def _run(name: str, run: dict[str, Any], market: dict[str, Any]) -> list[Any]:
-    sums = [money(run[each], market) for each in ("profit_atoms", "spread_atoms")]
-    return [name, *sums, run["fills"], run["bought_lots"], run["sold_lots"], run["worst_lots"]]
+    sums = [money(run[each], market) for each in ("net_atoms", "spread_atoms")]
+    lots = [count(run[each]) for each in ("bought_lots", "sold_lots", "worst_lots")]
+    return [name, *sums, run["fills"], *lots]
+
+
+# --- decisions ----------------------------------------------------------------------------------
 
 
 def _epochs(market: dict[str, Any]) -> Iterator[str]:
     shown = market["epochs"][:EPOCHS_SHOWN_MAX]
-    if len(shown) < len(market["epochs"]):
-        yield f"<p>The first {len(shown)} of {len(market['epochs'])} decisions; --json has all.</p>"
     costly = {
         score["number"]: score["was_costly"]
         for lived in market["lived_again"]
@@ -91,59 +141,90 @@ def _epochs(market: dict[str, Any]) -> Iterator[str]:
     }
     heads = ("", "from", "seconds", "row", "answers", "action", "fills", "bought", "sold",
              "spread", "profit", "position", "worst", "markouts")  # fmt: skip
-    rows = (_epoch(epoch, market) for epoch in shown)
+    befores = [None, *(epoch["answers"] for epoch in shown)]
+    rows = (_epoch(epoch, before, market) for epoch, before in zip(shown, befores, strict=False))
     marks = (costly.get(epoch["number"], False) for epoch in shown)
+    part = f"The first {len(shown)} of " if len(shown) < len(market["epochs"]) else "All "
+    yield f"<details><summary>{part}{len(market['epochs'])} decisions, the costly ones in red; "
+    yield "answers that are as before are left out</summary>"
     yield _table(heads, rows, marks)
+    yield "</details>"
 
 
-def _epoch(epoch: dict[str, Any], market: dict[str, Any]) -> list[Any]:
+def _epoch(
+    epoch: dict[str, Any], before: dict[str, str] | None, market: dict[str, Any]
+) -> list[Any]:
     told = epoch["outcome"]
     seconds = (epoch["ended_ns"] - epoch["began_ns"]) / NS_PER_S
-    action = ", ".join(f"{n} {v:g}" for n, v in epoch["action"].items() if v is not None)
-    marks = ", ".join(
-        f"{mark['horizon_ns'] // NS_PER_S}s {mark['bps']:+.1f}"
-        for mark in told["markouts"]
-        if mark["fills"]
-    )
+    action = [f"{name} {_plain(v)}" for name, v in epoch["action"].items() if v is not None]
+    action += [f"hedge {stance}" for stance in told["hedge_stances"]]
+    action += [f"tripped {check}" for check in told["tripped"]]
+    start, end = (told[f"position_{name}"] for name in ("start", "end"))
     return [
         epoch["number"],
-        _moment(epoch["began_ns"]),
+        moment(epoch["began_ns"]),
         f"{seconds:.1f}",
-        (epoch["row"] or "before the first ruling") + (" (conflict)" if epoch["conflict"] else ""),
-        ", ".join(f"{name} {word}" for name, word in epoch["answers"].items()),
-        action,
+        (epoch["row"] or NO_RULING) + (" (conflict)" if epoch["conflict"] else ""),
+        _answers(epoch["answers"], before or {}),
+        ", ".join(action),
         told["fills"],
-        told["bought_lots"],
-        told["sold_lots"],
+        count(told["bought_lots"]),
+        count(told["sold_lots"]),
         money(told["spread_atoms"], market),
         money(told["profit_atoms"], market),
-        f"{told['position_start']} to {told['position_end']}",
-        told["worst_lots"],
-        marks,
+        count(end) if start == end else f"{count(start)} to {count(end)}",
+        "" if told["worst_lots"] is None else count(told["worst_lots"]),
+        markout_words(told["markouts"]),
     ]
 
 
+def _plain(value: float) -> str:
+    """Lots are whole and long, shares are short."""
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
+
+
+def _answers(now: dict[str, str], before: dict[str, str]) -> str:
+    new = {name: word for name, word in now.items() if before.get(name) != word}
+    blank = [name for name, word in new.items() if word == UNKNOWN]
+    known = [f"{name} {word}" for name, word in new.items() if word != UNKNOWN]
+    return ", ".join(known + ([f"unknown: {', '.join(blank)}"] if blank else []))
+
+
+# --- words of the market and of people ----------------------------------------------------------
+
+
 def _ratings(changes: list[dict[str, Any]]) -> Iterator[str]:
-    yield "<h2>Rating changes</h2>"
+    yield f"<h2>Rating changes: {len(changes)}</h2>"
     if not changes:
-        yield "<p>None.</p>"
         return
-    heads = ("at", "market", "source", "bars", "was", "is", "row then", "row after", "held for")
+    yield (
+        '<p class="note">Ruled: the one that policy heard; a word from outside goes before our own '
+        "rating until it expires. False: the mid had not gone its way when it ended.</p>"
+    )
+    is_open = ' open="open"' if len(changes) <= CHANGES_OPEN_MAX else ""
+    yield f"<details{is_open}><summary>All of them</summary>"
+    heads = ("at", "market", "source", "bars", "was", "is", "ruled", "row then", "row after",
+             "held for", "mid, ticks", "verdict")  # fmt: skip
     yield _table(heads, (_change(change) for change in changes))
+    yield "</details>"
 
 
 def _change(change: dict[str, Any]) -> list[Any]:
     held_ns = change["ended_ns"] - change["at_ns"]
+    mids = [change["mid_half_ticks"], change["mid_end_half_ticks"]]
     return [
-        _moment(change["at_ns"]),
+        moment(change["at_ns"]),
         change["market"],
         change["source"],
         f"{change['span_ns'] // NS_PER_S} s" if change["span_ns"] else "",
         change["before"],
         change["label"],
-        change["row"],
+        "yes" if change["was_heard"] else "no",
+        change["row"] or NO_RULING,
         change["row_after"],
         f"{held_ns / NS_PER_S:.1f} s" if change["ended_ns"] else "still",
+        " to ".join(f"{mid / 2:g}" for mid in mids if mid),
+        change["verdict"],
     ]
 
 
@@ -156,24 +237,25 @@ def _overrides(overrides: dict[str, Any]) -> Iterator[str]:
     yield _table(
         heads,
         (
-            [_moment(each["at_ns"]), *(each[n] for n in ("market", "kind", "who", "row", "what"))]
+            [moment(each["at_ns"]), *(each[n] for n in ("market", "kind", "who", "row", "what"))]
             for each in overrides["words"]
         ),
     )
 
 
-def _draft(draft: dict[str, Any] | None) -> Iterator[str]:
-    if draft is None:
-        return
-    yield "<h2>Draft, not applied</h2>"
+def _proposal(market: str, proposal: dict[str, Any]) -> Iterator[str]:
+    yield f"<h2>Proposed for the playbook of {escape(market)}</h2>"
+    yield '<p class="note">Nothing is applied. --draft FILE writes it as a playbook to prove.</p>'
     heads = ("rule", "row", "number", "is", "draft", "evidence")
     rows = (
         [each["rule"], each["row"] or "rules", ".".join(each["path"]), each["before"],
          each["after"], each["evidence"]]
-        for each in draft["changes"]
+        for each in proposal["changes"]
     )  # fmt: skip
-    yield _table(heads, rows) if draft["changes"] else "<p>No number changes.</p>"
-    yield from (f"<p>{escape(note)}</p>" for note in draft["notes"])
+    yield _table(heads, rows) if proposal["changes"] else "<p>No number changes.</p>"
+    yield "<ul>"
+    yield from (f"<li>{escape(note)}</li>" for note in proposal["notes"])
+    yield "</ul>"
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[Any]], marks: Iterable[bool] = ()) -> str:
@@ -187,13 +269,5 @@ def _table(heads: Iterable[str], rows: Iterable[Iterable[Any]], marks: Iterable[
 
 def _cell(value: Any) -> str:
     text = "" if value is None else str(value)
-    kind = ' class="number"' if isinstance(value, int | float) else ""
+    kind = ' class="number"' if NUMBER.fullmatch(text) else ""
     return f"<td{kind}>{escape(text)}</td>"
-
-
-def _moment(at_ns: Ns) -> str:
-    try:
-        moment = datetime.fromtimestamp(at_ns // NS_PER_S, UTC)
-    except (ValueError, OverflowError, OSError):
-        return str(at_ns)
-    return f"{moment:%Y-%m-%d %H:%M:%S}"

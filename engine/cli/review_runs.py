@@ -23,6 +23,10 @@ from engine.values.step import Step
 from engine.values.units import NS_PER_MS, Lot, Ns
 
 SAMPLE_NS = 100 * NS_PER_MS
+NO_HEDGE = (
+    "{}: its config names no market to hedge it in, so a full hedge would be as it was, and "
+    "nothing is held against it"
+)
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,10 +76,14 @@ def replayed(found: Found, reviewed: Reviewed, session: Session) -> Replayed:
     span = _span(reviewed, epoch)
     before = _before(found, session, span[0])
     runs: dict[str, dict[Way, Run]] = {market: {} for market in data.instruments}
+    hedged = _hedged(session)
     for way in Way:
+        if way is Way.FULL_HEDGE and not hedged:
+            continue
         told = [list(_said(way, [*before, *words], opening, span)) for opening in openings]
         for market, run in _run(session, data, told, way).items():
-            runs[market][way] = run
+            if way is not Way.FULL_HEDGE or market in hedged:
+                runs[market][way] = run
     kept = {opening.market: runs[opening.market] for opening in openings}
     found_scores = [
         score
@@ -87,7 +95,13 @@ def replayed(found: Found, reviewed: Reviewed, session: Session) -> Replayed:
             (span[0], span[1]),
         )
     ]
+    notes += [NO_HEDGE.format(market) for market in kept if market not in hedged]
     return Replayed(epoch=epoch, runs=kept, scores=found_scores, notes=[*notes, NOT_MODELLED])
+
+
+def _hedged(session: Session) -> list[str]:
+    """Markets that may be covered somewhere. In others a full hedge would be as it was."""
+    return [market.market for market in config_of(session.header).markets if market.hedge]
 
 
 def _openings(

@@ -210,11 +210,11 @@ class RowScore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def by_row(found: Sequence[Score]) -> list[RowScore]:
-    """In order of first use."""
+    """In order of first use. Sums of a way are over the decisions that were held against it."""
     rows = []
     for row in dict.fromkeys(score.row for score in found):
         mine = [score for score in found if score.row == row]
-        ways = mine[0].against
+        ways = [way for way in COUNTERFACTUALS if any(way in score.against for score in mine)]
         rows.append(
             RowScore(
                 row=row,
@@ -222,8 +222,12 @@ def by_row(found: Sequence[Score]) -> list[RowScore]:
                 seconds=sum(score.seconds for score in mine),
                 same_row=sum(score.is_same_row for score in mine),
                 costly=sum(score.was_costly for score in mine),
-                own_atoms={w: sum(s.against[w].own_atoms for s in mine) for w in ways},
-                profit_atoms={w: sum(s.against[w].profit_atoms for s in mine) for w in ways},
+                own_atoms={w: sum(a.own_atoms for a in _all(mine, w)) for w in ways},
+                profit_atoms={w: sum(a.profit_atoms for a in _all(mine, w)) for w in ways},
             )
         )
     return rows
+
+
+def _all(found: Iterable[Score], way: Way) -> list[Against]:
+    return [score.against[way] for score in found if way in score.against]

@@ -12,12 +12,12 @@ import tomlkit
 
 from engine.sim.counterfactual import RowScore
 from engine.sim.epochs import Marks
-from engine.sim.overrides import RatingChange
+from engine.sim.overrides import RatingChange, Verdict
 from engine.trading.playbook_file import load_playbook
 from engine.trading.posture import AS_IT_IS
 from engine.trading.rules import FACTORS_MOST, VOTES_MOST
 from engine.values.errors import UserError
-from engine.values.units import NS_PER_S, Ns
+from engine.values.units import NS_PER_S, Atoms, Ns
 
 SAMPLES_MIN = 10
 """Fewer decisions, rating changes or days say nothing about a rule."""
@@ -28,8 +28,9 @@ SLOWER, FASTER = 1.5, 2 / 3
 RULES = (
     f"too costly: of at least {SAMPLES_MIN} decisions for a row half or more earned less than each "
     "counterfactual, and all together did: its quotes go half way back to the strategy's own",
-    f"too sensitive: of at least {SAMPLES_MIN} rating changes half or more were taken back within "
-    "persistence_s: one vote more, persistence_s half as long again",
+    "nor from a cost that is less than what the replay as it was misses of what happened",
+    f"too sensitive: of at least {SAMPLES_MIN} rating changes that ruled half or more were taken "
+    "back within persistence_s: one vote more, persistence_s half as long again",
     f"too slow: of at least {SAMPLES_MIN} buys and sells half or more moved the market their way "
     "within persistence_s and not after it: persistence_s a third shorter, one factor more",
     f"overruled: at least {OVERRIDES_MIN} words of people, one for each 4 decisions for a row: "
@@ -56,7 +57,10 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """What a draft is made from, of one market. `scores` is empty where nothing was replayed."""
+    """What a draft is made from, of one market. `scores` is empty where nothing was replayed.
+
+    `replay_error_atoms`: what replays as it was missed of the real profit; None where unknown.
+    """
 
     scores: Sequence[RowScore]
     changes: Sequence[RatingChange]
@@ -64,6 +68,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     decisions: dict[str, int]
     marks: Marks
     ended_ns: Ns
+    replay_error_atoms: Atoms | None
 
 
 def draft(text: str, name: str, evidence: Evidence) -> Draft:
@@ -73,10 +78,11 @@ def draft(text: str, name: str, evidence: Evidence) -> Draft:
     changes: list[Change] = []
     notes: list[str] = []
     for score in evidence.scores:
-        _costly(score, table, changes, notes)
+        _costly(score, table, evidence.replay_error_atoms, (changes, notes))
     if not evidence.scores:
         notes.append("too costly: nothing was replayed, so no row was scored")
     _clock(table["rules"], evidence, changes, notes)
+    notes += _followed(evidence)
     notes += _overruled(evidence)
     return Draft(changes=changes, notes=notes)
 
@@ -104,8 +110,12 @@ def drafted(text: str, name: str, found: Draft) -> tuple[str, Draft]:
 
 
 def _costly(
-    score: RowScore, table: dict[str, Any], changes: list[Change], notes: list[str]
+    score: RowScore,
+    table: dict[str, Any],
+    error: Atoms | None,
+    told_to: tuple[list[Change], list[str]],
 ) -> None:
+    changes, notes = told_to
     row = _row_of(table, score.row)
     sums = ", ".join(f"{atoms:+d} against {way}" for way, atoms in score.own_atoms.items())
     told = (
@@ -119,6 +129,10 @@ def _costly(
         notes.append(f'too costly: "{score.row}" is no row of this playbook; {told}')
     elif score.costly < SHARE_MIN * score.decisions or max(score.own_atoms.values()) >= 0:
         notes.append(f'too costly: "{score.row}": no; {told}')
+    elif error is None or -max(score.own_atoms.values()) <= error:
+        missed = "an unknown part" if error is None else f"{error}"
+        few = f"too little evidence (the replay itself misses {missed} of what happened)"
+        notes.append(f'too costly: "{score.row}": {few}; {told}')
     else:
         changes += _half_way(row, told)
 
@@ -183,8 +197,9 @@ def _paced(
 
 
 def taken_back(changes: Iterable[RatingChange], within_ns: Ns) -> tuple[int, int]:
-    """(labels that their own source changed again so soon, labels that it changed at all)."""
-    held = [each.ended_ns - each.at_ns for each in changes if each.ended_ns]
+    """(labels that ruled and were another so soon, labels that ruled and became another)."""
+    ended = [each for each in changes if each.ended_ns and each.was_heard]
+    held = [each.ended_ns - each.at_ns for each in ended]
     return sum(ns < within_ns for ns in held), len(held)
 
 
@@ -192,15 +207,23 @@ def moved_before(evidence: Evidence, within_ns: Ns) -> tuple[int, int]:
     """(buys and sells whose move came before they counted and not after, all that are judged)."""
     early = judged = 0
     for change in evidence.changes:
-        sign = ("buy" in change.label) - ("sell" in change.label)
-        due_ns = change.at_ns + 2 * within_ns
-        if not sign or not change.mid_half_ticks or due_ns > evidence.ended_ns:
+        sign, due_ns = change.sign, change.at_ns + 2 * within_ns
+        is_known = change.was_heard and change.mid_half_ticks and due_ns <= evidence.ended_ns
+        if not sign or not is_known:
             continue
         judged += 1
         acted = evidence.marks.at(change.at_ns + within_ns)
         first, second = acted - change.mid_half_ticks, evidence.marks.at(due_ns) - acted
         early += sign * first > 0 and sign * second <= 0
     return early, judged
+
+
+def _followed(evidence: Evidence) -> Iterator[str]:
+    """False positives are told beside the rules; a number that follows is for people to find."""
+    judged = [each for each in evidence.changes if each.verdict is not Verdict.NONE]
+    wrong = sum(each.verdict is Verdict.FALSE for each in judged)
+    few = "" if len(judged) >= SAMPLES_MIN else "too little evidence: "
+    yield f"false positives: {few}the market did not follow {wrong} of {len(judged)} buys and sells"
 
 
 def _overruled(evidence: Evidence) -> Iterator[str]:

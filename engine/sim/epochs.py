@@ -5,7 +5,7 @@ ends of an epoch, so that epochs add up to the whole. Marks are the mids that de
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -90,8 +90,10 @@ class Outcome(msgspec.Struct, kw_only=True):
 
     `trading_atoms`: the fills of this epoch at its last mark. `carried_atoms`: what was bought or
     sold before it, moved from its first mark to its last. `realised_atoms`: of all that, what was
-    closed, by average cost. Positions are the whole inventory; `worst_lots` is where it would have
-    stood had every bid of a ladder been filled, less what confirmed cover stood against it.
+    closed, by average cost. `fees_atoms`: what `fees` were worth at its last mark, rounded up; None
+    where one was paid in a third asset, or no mark or tick is known. Positions are the whole
+    inventory; `worst_lots` is where it would have stood had every bid of a ladder been filled, less
+    what confirmed cover stood against it.
     """
 
     decisions: int = 0
@@ -106,6 +108,7 @@ class Outcome(msgspec.Struct, kw_only=True):
     carried_atoms: Atoms = 0
     realised_atoms: Atoms = 0
     fees: dict[str, Atoms] = {}
+    fees_atoms: Atoms | None = 0
     mark_start: Tick = 0
     mark_end: Tick = 0
     position_start: Lot | None = None
@@ -156,8 +159,11 @@ class Sums(msgspec.Struct, frozen=True):
 class Market:
     """One market's ledger and its epochs, as the records come."""
 
-    def __init__(self, instrument: Instrument, horizons_ns: Iterable[Ns]) -> None:
+    def __init__(
+        self, instrument: Instrument, horizons_ns: Iterable[Ns], *, is_known: bool
+    ) -> None:
         self.item = instrument
+        self.is_known = is_known
         self.epochs: list[Epoch] = []
         self.fills: list[tuple[Fill, Epoch]] = []
         self.marks = Marks([], [])
@@ -218,6 +224,7 @@ class Market:
         told.realised_atoms = now.realised_atoms - before.realised_atoms
         told.spread_atoms = now.spread_atoms - before.spread_atoms
         told.position_end = self._position
+        told.fees_atoms = fees_value(item, told.fees, now.mark) if self.is_known else None
 
     def on_decision(self, decision: Decision) -> None:
         inputs, told = decision.inputs, self.epochs[-1].outcome
@@ -270,3 +277,12 @@ class Market:
 def edge_half(item: Instrument, fill: Fill, mid_half_ticks: Tick) -> Atoms:
     """Distance of a fill from a mid times its size, in half atoms, better for us positive."""
     return fill.side.sign * (mid_half_ticks - 2 * fill.tick) * item.quote_atoms(1, fill.lots)
+
+
+def fees_value(item: Instrument, fees: Mapping[str, Atoms], mid_half_ticks: Tick) -> Atoms | None:
+    """Fees in quote atoms at a mid, rounded up; None where that cannot be told."""
+    base, others = fees.get(item.base, 0), fees.keys() - {item.base, item.quote}
+    if any(fees[asset] for asset in others) or (base and not mid_half_ticks):
+        return None
+    value = -(-base * mid_half_ticks * item.tick_lot_atoms // (2 * item.lot_base_atoms))
+    return fees.get(item.quote, 0) + value

@@ -3,7 +3,7 @@
 One walk over the records in their order. Markouts are judged afterwards, since they look ahead.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -42,6 +42,14 @@ class Span(msgspec.Struct, kw_only=True):
     was_orderly: bool = False
 
 
+class Hedge(msgspec.Struct, frozen=True):
+    """A fill of an order for cover of `market`, in the session `epoch`."""
+
+    market: str
+    epoch: int
+    fill: Fill
+
+
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
     """What a journal tells. `marks` are the mids, by market, that decisions looked at."""
 
@@ -51,22 +59,28 @@ class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
     overrides: list[Override]
     marks: dict[str, Marks]
     instruments: dict[str, Instrument]
+    hedges: list[Hedge]
 
 
 class Review:
     """Feed it the records of `REVIEWED` kinds in their order; then ask once for the `result`.
 
     A market that is not among `instruments` is counted in ticks x lots: see `unit_instrument`.
+    `policy_ns` is, by market, the time frame whose own rating policy reads, as far as known.
     """
 
     def __init__(
-        self, instruments: dict[str, Instrument], horizons_ns: Sequence[Ns] = HORIZONS_NS
+        self,
+        instruments: dict[str, Instrument],
+        horizons_ns: Sequence[Ns] = HORIZONS_NS,
+        policy_ns: Mapping[str, Ns] | None = None,
     ) -> None:
         self.sessions: list[Span] = []
         self.markets: dict[str, Market] = {}
         self._instruments = instruments
         self._horizons_ns = tuple(horizons_ns)
-        self._words = Words()
+        self._words = Words(policy_ns or {})
+        self._hedges: list[Hedge] = []
         self._sent: dict[str, HedgeSent] = {}
 
     def feed(self, record: Record) -> None:
@@ -88,6 +102,7 @@ class Review:
         for market in self.markets.values():
             market.end(last_ns)
             self._judge(market, (marks or {}).get(market.item.market, market.marks))
+            self._words.settle(last_ns, market.item.market, market.marks.at)
         found = self.markets.items()
         return Reviewed(
             sessions=self.sessions,
@@ -96,6 +111,7 @@ class Review:
             overrides=self._words.overrides,
             marks={name: market.marks for name, market in found},
             instruments={name: market.item for name, market in found},
+            hedges=self._hedges,
         )
 
     # --- how ------------------------------------------------------------------------------------
@@ -112,8 +128,11 @@ class Review:
     def _market(self, name: str) -> Market:
         market = self.markets.get(name)
         if market is None:
-            item = self._instruments.get(name) or unit_instrument(name)
-            market = self.markets[name] = Market(item, self._horizons_ns)
+            item = self._instruments.get(name)
+            market = Market(
+                item or unit_instrument(name), self._horizons_ns, is_known=item is not None
+            )
+            self.markets[name] = market
             span = self.sessions[-1]
             market.begin(span.began_ns, span.epoch, None)
         return market
@@ -160,6 +179,7 @@ class Review:
         if not market.on_fill(fill) or sent is None:
             return
         hedged = self._market(sent.market).epochs[-1].outcome.hedged
+        self._hedges.append(Hedge(sent.market, self.sessions[-1].epoch, fill))
         hedged.fills += 1
         hedged.lots[fill.market] = hedged.lots.get(fill.market, 0) + fill.lots
         cost = -edge_half(market.item, fill, sent.mid_half_ticks)
