@@ -157,6 +157,12 @@ class ShadowBook:
     def order(self, order_id: int) -> Resting | None:
         return self._orders.get(order_id)
 
+    def front(self, order_id: int) -> Lot | None:
+        """Whole public lots that the model has in front of an order; None when it is not open."""
+        resting = self._orders.get(order_id)
+        queue = () if resting is None else self._half(resting.side).queues[resting.tick]
+        return next((front for each, front in queue if each is resting), None)
+
     def orders_of(self, owner: str) -> list[Resting]:
         """Open orders of one owner, oldest first."""
         return self._orders.of(owner)
