@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from enum import StrEnum
 from itertools import combinations
 
-import msgspec
 import numpy as np
 
 from engine.trading.playbook import Playbook
@@ -26,6 +25,7 @@ from engine.trading.playbook_grid import (
     match_mask,
 )
 from engine.trading.posture import Posture
+from engine.values.row_check import Problem
 
 PARTS = (
     "limits.cap_share (0 unless limits.may_add)",
@@ -44,14 +44,6 @@ class Fault(StrEnum):
     NO_ORDER = "no order of exposure"
     ONE_SIDED = "one-sided"
     UNKNOWN_IS_BOLD = "unknown is bold"
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason why a playbook may not run. `text` names rows, and a cell where there is one."""
-
-    fault: Fault
-    rows: tuple[str, ...]
-    text: str
 
 
 def check(playbook: Playbook) -> list[Problem]:

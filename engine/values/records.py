@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from engine.values.action_records import ActionRecord
 from engine.values.commands import Amend, Cancel, CancelAll, Place
 from engine.values.events import (
     AllCanceled,
@@ -266,6 +267,7 @@ Record: TypeAlias = (
     | HedgeSent
     | HedgeRefused
     | HedgeVenue
+    | ActionRecord
 )
 
 
