@@ -1,13 +1,15 @@
 """What a person may ask a running engine over the control socket, and what becomes of it."""
 
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
 from engine.runtime.live import Live
+from engine.trading.account_view import account_view, book_ns
 from engine.trading.report import market_status, why
 from engine.values.errors import UserError
 from engine.values.events import Event, Halt, RatingLabel, RatingSet, Resume
-from engine.values.units import NS_PER_S
+from engine.values.units import NS_PER_S, Ns
 
 RATING_TTL_S_MAX = 30 * 86_400
 PLAYBOOK_VERBS = "engine.runtime.playbook_verbs"
@@ -27,6 +29,8 @@ class Operating:
         match verb:
             case "status":
                 return self.status()
+            case "account":
+                return self.account()
             case "why":
                 return {"markets": [self._why(market) for market in self._named(args)]}
             case "playbook":
@@ -55,6 +59,13 @@ class Operating:
             "quarantined": engine.disturbances.quarantined,
             "markets": [market_status(maker, now_ns) for maker in engine.makers.values()],
         }
+
+    def account(self) -> dict[str, Any]:
+        """Balances and books of every market, as `engine.runtime.treasury_facts` reads them."""
+        makers = list(self._live.engine.makers.values())
+        seen = {maker.market: book_ns(maker) for maker in makers}
+        moments = {market: moment_text(at_ns) for market, at_ns in seen.items() if at_ns}
+        return account_view(makers, moment_text(self._live.clock.now_ns()), moments)
 
     def _why(self, market: str) -> dict[str, Any]:
         return why(self._live.engine.makers[market], self._live.clock.now_ns())
@@ -128,3 +139,10 @@ def _rating(market: str, args: dict[str, Any], now_ns: int) -> RatingSet:
     return RatingSet(
         market=market, at_ns=now_ns, label=label, expires_ns=expires_ns, source=str(args["who"])
     )
+
+
+def moment_text(at_ns: Ns) -> str:
+    """`2026-01-31T12:00:00.000001+00:00`: whole microseconds, rounded down."""
+    seconds, rest_ns = divmod(at_ns, NS_PER_S)
+    moment = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest_ns // 1_000)
+    return moment.isoformat(timespec="microseconds")

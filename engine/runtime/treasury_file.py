@@ -12,9 +12,13 @@ from pathlib import Path
 
 import msgspec
 
+from engine.treasury.limit_rows import row_problem
+from engine.treasury.liquid import LiquidParams
 from engine.treasury.params import AssetParams, BucketParams, MoneyParams, PlaceParams
+from engine.treasury.score import ScoreParams
 from engine.values.errors import UserError
 from engine.values.table_check import problems
+from engine.values.treasury_words import LimitRow
 from engine.values.units import scaled
 
 FILE_BYTES_MAX = 1_000_000
@@ -36,6 +40,9 @@ class TreasuryFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     buckets: list[BucketParams]
     functions: list[str]
     files: FilesParams | None = None
+    liquid: LiquidParams
+    limits: list[LimitRow] = []
+    scores: list[ScoreParams] = []
 
 
 def load_treasury(path: Path) -> TreasuryFile:
@@ -97,6 +104,13 @@ def _disagreements(file: TreasuryFile) -> Iterator[str]:
             yield f'places[{index}].sells_at: "{place.sells_at[:40]}" is no venue of [[places]]'
     for index, row in enumerate(file.buckets):
         yield from _bucket_problems(row, f"buckets[{index}]", exponents, venues)
+    yield from _limit_problems(file, exponents, {place.name for place in file.places})
+    if file.liquid.token not in exponents:
+        yield f'liquid.token: "{file.liquid.token[:40]}" is neither money nor one of [[assets]]'
+    yield from _repeats([one.asset for one in file.scores], "scores")
+    for index, one in enumerate(file.scores):
+        if one.asset not in names[1:]:
+            yield f'scores[{index}].asset: "{one.asset[:40]}" is none of [[assets]]'
 
 
 def _bucket_problems(
@@ -115,6 +129,23 @@ def _bucket_problems(
             scaled(text, exponents[row.asset])
         except ValueError as error:
             yield f"{where}: {error}"
+
+
+def _limit_problems(
+    file: TreasuryFile, exponents: dict[str, int], places: set[str]
+) -> Iterator[str]:
+    yield from _repeats([row.name for row in file.limits], "limits")
+    for index, row in enumerate(file.limits):
+        path = f"limits[{index}]"
+        if problem := row_problem(row):
+            yield f"{path}.{problem}"
+        elif row.asset and row.asset not in exponents:
+            yield f'{path}.asset: "{row.asset[:40]}" is neither money nor one of [[assets]]'
+        elif row.function and row.function not in file.functions:
+            yield f'{path}.function: "{row.function[:40]}" is none of functions'
+        for venue in row.venues:
+            if venue not in places:
+                yield f'{path}.venues: "{venue[:40]}" is none of [[places]]'
 
 
 def _repeats(names: list[str], path: str) -> Iterator[str]:

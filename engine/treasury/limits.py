@@ -7,8 +7,8 @@ import msgspec
 
 from engine.treasury.amounts import Price
 from engine.treasury.facts import Facts
+from engine.treasury.limit_measures import Both, Finding, findings_of
 from engine.treasury.limit_rows import Widening, changed
-from engine.treasury.measures import Both, Finding, findings_of
 from engine.values.treasury_words import (
     LimitMoved,
     LimitRow,

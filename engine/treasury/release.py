@@ -15,7 +15,7 @@ from engine.treasury.amounts import Price
 from engine.treasury.bands import Bands
 from engine.treasury.buckets import Split, split
 from engine.treasury.facts import Facts
-from engine.treasury.measures import Finding
+from engine.treasury.limit_measures import Finding
 from engine.treasury.params import FloatParams
 from engine.values.treasury_words import Bucket, Measure
 from engine.values.units import PPM, Atoms, scaled

@@ -1,0 +1,78 @@
+"""What the accounts of an engine hold and what their markets would pay, as one picture in text.
+
+It is what `ballast treasury` reads from a running engine, and can be kept as a file: the same form
+(`engine.runtime.treasury_facts`). Amounts are decimal text; our own orders are not in the books.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from engine.market.book import Book, BookView
+from engine.trading.maker import Maker
+from engine.values.instrument import Instrument
+from engine.values.units import DECIMALS_MAX, Levels, Ns, Side, decimal_text
+
+LEVELS_MAX = 1_000
+
+
+def account_view(makers: Iterable[Maker], at: str, moment_of: dict[str, str]) -> dict[str, Any]:
+    """`at` is the moment as text, `moment_of` that of each market's book; without one no book."""
+    rows = list(makers)
+    keepers = {maker.quoter.setup.instrument.venue: maker.keeper for maker in rows}
+    return {
+        "at": at,
+        "balances": [
+            {
+                "place": venue,
+                "asset": asset,
+                "amount": decimal_text(max(0, atoms), keeper.portfolio.exponent(asset)),
+            }
+            for venue, keeper in keepers.items()
+            for asset, atoms in sorted(keeper.portfolio.expected_balances().items())
+        ],
+        "books": [
+            _book_view(maker, moment_of[maker.market])
+            for maker in rows
+            if maker.market in moment_of
+        ],
+        "may_fill": _may_fill(rows),
+    }
+
+
+def book_ns(maker: Maker) -> Ns:
+    """When the book was last heard, 0 where it is not vouched for or has not two sides."""
+    book = maker.quoter.book
+    is_whole = book.bid_tick and book.ask_tick and not book.is_crossed()
+    return maker.quoter.book_ns if is_whole else 0
+
+
+def _book_view(maker: Maker, at: str) -> dict[str, Any]:
+    setup = maker.quoter.setup
+    book: Book | BookView = maker.quoter.book
+    if setup.own_orders_show and maker.quoter.own:
+        book = maker.quoter.book.without(maker.quoter.own)
+    item = setup.instrument
+    return {
+        "venue": item.venue,
+        "asset": item.base,
+        "quote": item.quote,
+        "at": at,
+        "taker_fee_ppm": item.taker_fee_ppm,
+        "bids": _texts(item, book.levels(Side.BUY, LEVELS_MAX)),
+        "asks": _texts(item, book.levels(Side.SELL, LEVELS_MAX)),
+    }
+
+
+def _texts(instrument: Instrument, levels: Levels) -> list[list[str]]:
+    return [[instrument.price_text(tick), instrument.size_text(lots)] for tick, lots in levels]
+
+
+def _may_fill(makers: list[Maker]) -> dict[str, str]:
+    """By base asset, what every buy that may be out there could still add (law 3)."""
+    totals: dict[str, int] = {}
+    for maker in makers:
+        item = maker.quoter.setup.instrument
+        bid_lots, _ = maker.keeper.orders.working_lots(maker.market)
+        atoms = item.base_atoms(bid_lots) * 10 ** (DECIMALS_MAX - item.base_exponent)
+        totals[item.base] = totals.get(item.base, 0) + atoms
+    return {asset: decimal_text(atoms, DECIMALS_MAX) for asset, atoms in totals.items()}
