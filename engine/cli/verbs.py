@@ -21,6 +21,7 @@ VERBS = {
     "bench": "bench",
     "replay": "replay",
     "backtest": "backtest",
+    "sweep": "sweep",
     "compare": "compare",
     "record": "record",
     "review": "review",
