@@ -2,7 +2,8 @@
 
 import typer
 
-from engine.cli.treasury_check import check
+from engine.cli.treasury_check import check, liquid
 
 app = typer.Typer(name="treasury", help="Holdings, limits and records.", no_args_is_help=True)
+app.command()(liquid)
 app.command()(check)

@@ -72,7 +72,10 @@ class VolumeRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`covered`: by asset, what hedges stand against. `may_fill`: what open buys could add."""
+    """`covered`: by asset, what hedges stand against. `may_fill`: what open buys could add.
+
+    `reviewed`: the prices at which the limits in money were last made; left out, today's.
+    """
 
     at: datetime
     balances: list[BalanceRow]
@@ -82,6 +85,7 @@ class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     may_fill: dict[str, str] = {}
     spent: list[SpentRow] = []
     volumes: list[VolumeRow] = []
+    reviewed: list[PriceRow] = []
 
 
 def facts_file(path: Path) -> FactsFile:
@@ -127,7 +131,7 @@ def told(holdings: Holdings, facts: FactsFile, name: str) -> Iterator[str]:
             yield f"{name}: book of {row.asset} on {row.venue}"
     for index, price in enumerate(facts.prices):
         if price.asset in holdings.scheme.assets:
-            holdings.price(_price(price, holdings.scheme, f"{name}: prices[{index}]"))
+            holdings.price(price_of(price, holdings.scheme, f"{name}: prices[{index}]"))
             yield f"{name}: price of {price.asset}"
     for index, balance in enumerate(facts.balances):
         where = f"{name}: balances[{index}]"
@@ -191,7 +195,7 @@ def _tell_balance(holdings: Holdings, row: BalanceRow, at_ns: Ns, where: str) ->
         )
 
 
-def _price(row: PriceRow, scheme: Scheme, where: str) -> Price:
+def price_of(row: PriceRow, scheme: Scheme, where: str) -> Price:
     per_atom = _per_atom(row.price, scheme, scheme.asset(row.asset), f"{where}.price")
     return Price(
         asset=row.asset,

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from engine.treasury.authority import AssetRule
+from engine.treasury.authority_check import params_problems
+from engine.treasury.authority_params import AuthorityParams
 from engine.treasury.limit_rows import row_problem
 from engine.treasury.liquid import LiquidParams
 from engine.treasury.params import AssetParams, BucketParams, MoneyParams, PlaceParams
@@ -19,7 +22,7 @@ from engine.treasury.score import ScoreParams
 from engine.values.errors import UserError
 from engine.values.table_check import problems
 from engine.values.treasury_words import LimitRow
-from engine.values.units import scaled
+from engine.values.units import NS_PER_S, scaled
 
 FILE_BYTES_MAX = 1_000_000
 
@@ -43,6 +46,7 @@ class TreasuryFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     liquid: LiquidParams
     limits: list[LimitRow] = []
     scores: list[ScoreParams] = []
+    authority: AuthorityParams | None = None
 
 
 def load_treasury(path: Path) -> TreasuryFile:
@@ -111,6 +115,17 @@ def _disagreements(file: TreasuryFile) -> Iterator[str]:
     for index, one in enumerate(file.scores):
         if one.asset not in names[1:]:
             yield f'scores[{index}].asset: "{one.asset[:40]}" is none of [[assets]]'
+    if file.authority is not None:
+        rules = asset_rules(file.assets)
+        yield from params_problems(file.authority, file.money.asset, rules, file.functions)
+
+
+def asset_rules(assets: list[AssetParams]) -> list[AssetRule]:
+    """What the policy of approvals knows of each asset."""
+    return [
+        AssetRule(name=a.name, exponent=a.exponent, price_ns_max=a.price_age_max_s * NS_PER_S)
+        for a in assets
+    ]
 
 
 def _bucket_problems(

@@ -1,0 +1,120 @@
+"""A treasury put together for one question: its file, its rows, and the facts of the moment."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.runtime.config import SOCKET_NAME, load_config
+from engine.runtime.control import call
+from engine.runtime.treasury_facts import (
+    FactsFile,
+    facts_file,
+    parse_facts,
+    price_of,
+    scheme_of,
+    told,
+)
+from engine.runtime.treasury_file import TreasuryFile, load_treasury, treasury_digest
+from engine.runtime.treasury_rows import locks_of, obligations_of
+from engine.treasury.facts import Facts
+from engine.treasury.holdings import Holdings
+from engine.treasury.limits import Limits
+from engine.values.errors import UserError
+from engine.values.treasury_words import LimitsSet, LockSet, ObligationSet, PriceReviewed
+
+ANSWER_S = 5.0
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """`sources` names what was read, in order."""
+
+    file: TreasuryFile
+    facts: Facts
+    limits: Limits
+    sources: list[str]
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """One source of facts, and the same as plain JSON."""
+
+    name: str
+    facts: FactsFile
+    table: Any
+
+
+def world_of(path: Path, given: list[Told]) -> World:
+    """Everything that the facts come to under the file. Raises UserError.
+
+    The rows of the files come first, then each source in turn; after each fact the limits look.
+    """
+    file = load_treasury(path)
+    holdings, limits = Holdings(scheme_of(file)), Limits()
+    at_ns = time.time_ns()
+    limits.remember(
+        LimitsSet(
+            at_ns=at_ns, who="", name=str(path), digest=treasury_digest(file), rows=file.limits
+        )
+    )
+    sources = [str(path)]
+    for words in row_facts(file, 0):
+        holdings.learn(words)
+        sources.append(f"{words.name} ({len(words.rows)} rows)")
+    for source in given:
+        for row in source.facts.reviewed:
+            limits.remember(_reviewed(row, holdings, source.name))
+    named = [name for source in given for name in _look(holdings, limits, source)]
+    sources += [source.name for source in given]
+    if not named:
+        limits.look(holdings.facts(), sources[-1])
+    return World(file=file, facts=holdings.facts(), limits=limits, sources=sources)
+
+
+def row_facts(file: TreasuryFile, at_ns: int) -> Iterator[ObligationSet | LockSet]:
+    """What people wrote into the files that the treasury file names. Raises UserError."""
+    if file.files is not None and file.files.obligations:
+        yield obligations_of(Path(file.files.obligations), file, at_ns, "")
+    if file.files is not None and file.files.locks:
+        yield locks_of(Path(file.files.locks), file, at_ns, "")
+
+
+def told_by(files: list[Path], at: Path | None) -> list[Told]:
+    """The picture of a running engine first, then those of files. Raises UserError."""
+    found = []
+    if at is not None:
+        table = call(socket_of(at), "account", {}, ANSWER_S)
+        found.append(Told(name=str(at), facts=parse_facts(table, str(at)), table=table))
+    for path in files:
+        facts = facts_file(path)
+        found.append(Told(name=str(path), facts=facts, table=msgspec.to_builtins(facts)))
+    return found
+
+
+def socket_of(at: Path) -> Path:
+    """The control socket of the engine of a config, or of a data directory."""
+    if at.is_dir():
+        return at / SOCKET_NAME
+    if at.suffix == ".toml":
+        return load_config(at).socket_path
+    raise UserError(f"{at}: neither a config (.toml) nor a data directory")
+
+
+def _look(holdings: Holdings, limits: Limits, source: Told) -> Iterator[str]:
+    for name in told(holdings, source.facts, source.name):
+        limits.look(holdings.facts(), name)
+        yield name
+
+
+def _reviewed(row: Any, holdings: Holdings, name: str) -> PriceReviewed:
+    if row.asset not in holdings.scheme.assets:
+        raise UserError(f'{name}: reviewed: "{row.asset[:40]}" is none of [[assets]]')
+    price = price_of(row, holdings.scheme, f"{name}: reviewed.{row.asset}")
+    return PriceReviewed(
+        at_ns=price.at_ns,
+        action="",
+        asset=row.asset,
+        money_atoms=price.money_atoms,
+        base_atoms=price.base_atoms,
+    )
