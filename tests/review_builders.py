@@ -3,6 +3,7 @@
 import msgspec
 
 from engine.cli.review_answer import Scope, answer_of
+from engine.cli.review_runs import Replayed
 from engine.sim.outcomes import Review, reviewed
 from engine.values.events import Fill, Halt, PlaybookSet, RatingLabel, RatingSet, Resume
 from engine.values.intents import Ladder, Level, Reason
@@ -19,6 +20,9 @@ from engine.values.units import NS_PER_S, Side
 from tests.sim.venue import BTT, MARKET
 
 S = NS_PER_S
+BTC = msgspec.structs.replace(BTT, symbol="BTC/USDT", venue_symbol="BTCUSDT", base="BTC",
+                              price_exponent=4, size_exponent=6)  # fmt: skip
+"""Of the same venue; its money is finer by two digits."""
 WHY = Reason(reference=62.0, skew=0.0, width=1.0, rounding=0.0, stance="neutral")
 
 
@@ -111,12 +115,18 @@ def outcomes(*records):
 
 def answer(records, since_ns=0):
     """What `ballast review --json` would say of these records, and their rows as a journal's."""
-    review = Review({MARKET: BTT})
+    review = Review({MARKET: BTT, BTC.market: BTC})
     for record in records:
         review.feed(record)
+    reviewed, known = review.result(), {MARKET: BTT, BTC.market: BTC}
+    lives = {market: {} for market in reviewed.instruments if market in known}
+    replays = [
+        Replayed(epoch=epoch, runs=lives, scores=[], notes=[])
+        for epoch in dict.fromkeys(span.epoch for span in reviewed.sessions)
+    ]
     scope = Scope(
-        reviewed=review.result(), known={MARKET: BTT}, policy_ns={}, recorded=[],
-        since_ns=since_ns, replays=[],
+        reviewed=reviewed, known=known, policy_ns={}, recorded=[], since_ns=since_ns,
+        replays=replays,
     )  # fmt: skip
     rows = [
         {"kind": type(record).__name__, **msgspec.json.decode(msgspec.json.encode(record))}

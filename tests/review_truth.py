@@ -4,8 +4,8 @@
 
 Plain sqlite3 and json. Fills, lots, spread, profit, epoch boundaries, exposure, hedges, ratings and
 overrides must be equal to the atom; markouts too, in sessions that were not recorded. The value of
-one tick times one lot, and of a lot in base atoms, is taken from the review, since no journal
-tells it; so is the time frame of policy.
+one tick times one lot, and of a lot in base atoms, is taken from the review and held against what
+the journal says of a market, where it does; the time frame of policy is the review's.
 """
 
 import json
@@ -24,16 +24,16 @@ KINDS = (
 )  # fmt: skip
 
 
-def rows_of(data_dir):
-    """Every reviewed record as a dict with its `kind`, in order."""
+def rows_of(data_dir, kinds=KINDS):
+    """Every record of those kinds as a dict with its `kind`, in order."""
     path = Path(data_dir) / "journal.db"
     for name in ("journal.db-ahead-a", "journal.db-ahead-b"):
         ahead = path.with_name(name)
         assert not ahead.exists() or not ahead.stat().st_size, f"{name}: start and stop it once"
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    marks = ",".join("?" * len(KINDS))
+    marks = ",".join("?" * len(kinds))
     sql = f"SELECT kind, body FROM records WHERE kind IN ({marks}) ORDER BY seq"
-    found = [{"kind": kind, **json.loads(body)} for kind, body in connection.execute(sql, KINDS)]
+    found = [{"kind": kind, **json.loads(body)} for kind, body in connection.execute(sql, kinds)]
     connection.close()
     return found
 
@@ -232,8 +232,8 @@ def overrides_of(rows):
         if row["kind"] == "Ruled":
             rules[row["market"]] = row["row"]
         for market in [row["market"]] if row.get("market") else list(known):
-            if row["kind"] == "RatingSet" and row["source"] == OWN_SOURCE:
-                own[market, row.get("span_ns", 0)] = row
+            if row["kind"] == "RatingSet" and row["source"] == OWN_SOURCE and row["span_ns"]:
+                own[market, row["span_ns"]] = row
             elif row["kind"] == "RatingSet" and row["source"] != "config":
                 mine = [each for (name, _), each in own.items() if name == market]
                 if any(each["at_ns"] <= row["at_ns"] < each["expires_ns"] for each in mine):
@@ -335,7 +335,8 @@ def real_differences(rows, truth, told):
             for name in ("fills", "bought_lots", "sold_lots", "spread_atoms")
         }
         fees = [epoch["fees_atoms"] for epoch in mine]
-        found["net_atoms"] = None if None in fees else sum(e["profit_atoms"] for e in mine)
+        found["net_atoms"] = sum(e["profit_atoms"] for e in mine)
+        found["net_atoms"] = None if None in fees or not mine else found["net_atoms"]
         if found["net_atoms"] is not None:
             found["net_atoms"] += hedged(rows, truth, told, lived["session"]) - sum(fees)
         real = {name: lived["real"][name] for name in found}
@@ -347,7 +348,7 @@ def real_differences(rows, truth, told):
 
 def hedged(rows, truth, told, session):
     """What a session's hedges in other markets earned by its end, in atoms of the quoted one."""
-    sent = {row["client_id"]: row for row in rows if row["kind"] == "HedgeSent"}
+    sent = [(i, row) for i, row in enumerate(rows) if row["kind"] == "HedgeSent"]
     total = 0
     for name, other in told.items():
         if name == truth.market:
@@ -357,9 +358,9 @@ def hedged(rows, truth, told, session):
         end = max(i for i, place in enumerate(truth.place) if truth.sessions[place][0] == session)
         cash = lots = base_fees = 0
         for index, row in there.fills:
-            order = sent.get(row["client_id"])
+            orders = [o for i, o in sent if i < index and o["client_id"] == row["client_id"]]
             is_mine = truth.sessions[truth.place[index]][0] == session
-            if order is None or order["market"] != truth.market or not is_mine:
+            if not orders or orders[-1]["market"] != truth.market or not is_mine:
                 continue
             cash -= sign(row) * row["tick"] * row["lots"] * there.tick_lot
             lots += sign(row) * row["lots"]
@@ -456,9 +457,28 @@ def override_differences(rows, review):
     return wrong
 
 
+def unit_differences(rows, review):
+    """What a tick of a lot and a lot are worth, where the journal says so."""
+    told = {each["market"]: each for each in review["markets"]}
+    wrong, last = [], {row["market"]: row["instrument"] for row in rows}
+    for market, item in last.items():
+        if market not in told:
+            continue
+        digits = max(8, item["price_exponent"] + item["size_exponent"])
+        raised = 10 ** (digits - item["price_exponent"] - item["size_exponent"])
+        tick_lot = item["tick"] * item["lot"] * raised
+        lot_base = item["lot"] * 10 ** (max(8, item["size_exponent"]) - item["size_exponent"])
+        found = digits, tick_lot, lot_base
+        names = "exponent", "tick_lot_atoms", "lot_base_atoms"
+        theirs = tuple(told[market][name] for name in names)
+        wrong += [f"{market}: units told {theirs}, found {found}"] if theirs != found else []
+    return wrong
+
+
 def main(data_dir, review_file):
     review = json.loads(Path(review_file).read_text().splitlines()[-1])
     wrong = differences(rows_of(data_dir), review)
+    wrong += unit_differences(rows_of(data_dir, ("Listed",)), review)
     for line in wrong:
         print(line)
     epochs = sum(len(market["epochs"]) for market in review["markets"])

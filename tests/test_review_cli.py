@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from xml.dom import minidom
 
+import msgspec
 import pytest
 import tomlkit
 from typer.testing import CliRunner
@@ -15,10 +16,11 @@ from engine.cli.verbs import app_of
 from engine.runtime.journal import JournalParams, open_journal
 from engine.trading.playbook_file import load_playbook
 from engine.values.errors import UserError
+from engine.values.records import Listed
 from tests.review_builders import decision, ended, fill, halt, rating, ruled, started
 from tests.review_truth import differences, rows_of
 from tests.review_truth import main as truth_main
-from tests.sim.venue import MARKET
+from tests.sim.venue import BTT, MARKET
 
 ROOT = Path(__file__).resolve().parent.parent
 PLAYBOOK = ROOT / "configs" / "playbook.toml"
@@ -82,7 +84,7 @@ def test_a_journal_alone_is_reviewed_and_says_what_it_cannot_tell(data):
     assert [row["row"] for row in market["rows"]] == ["", BUY_ROW, "<default>"]
     assert market["unit"] == "ticks x lots"
     assert any("not recorded" in note for note in answer["notes"])
-    assert any("no recording says the tick" in note for note in answer["notes"])
+    assert any("nothing says the tick" in note for note in answer["notes"])
 
 
 def test_the_answer_is_true_by_arithmetic_of_its_own(data, tmp_path, capsys):
@@ -91,6 +93,25 @@ def test_the_answer_is_true_by_arithmetic_of_its_own(data, tmp_path, capsys):
     assert truth_main(data, file) == 0
     assert "the review is true" in capsys.readouterr().out
     assert differences(rows_of(data), asked("--at", data)) == []
+
+
+def test_the_journal_says_what_a_tick_is_worth_where_nothing_was_recorded(tmp_path, capsys):
+    listed = Listed(market=MARKET, at_ns=1, instrument=BTT)
+    home = written(tmp_path / "data", [records()[0], listed, *records()[1:]])
+    file = tmp_path / "review.json"
+    file.write_text(run("--at", home, "--since", "all", "--json").stdout)
+    told = json.loads(file.read_text())["markets"][0]
+    assert (told["unit"], told["tick_lot_atoms"]) == ("atoms of USDT", BTT.tick_lot_atoms)
+    assert truth_main(home, file) == 0
+    assert "the review is true" in capsys.readouterr().out
+
+
+def test_a_tick_that_changed_on_the_way_is_said(tmp_path):
+    coarse = msgspec.structs.replace(BTT, tick=10)
+    both = [Listed(market=MARKET, at_ns=n, instrument=item) for n, item in ((1, BTT), (2, coarse))]
+    answer = asked("--at", written(tmp_path / "data", [records()[0], *both, *records()[1:]]))
+    assert any("its tick or lot changed" in note for note in answer["notes"])
+    assert answer["markets"][0]["tick_lot_atoms"] == coarse.tick_lot_atoms
 
 
 def test_since_leaves_out_what_ended_before_it(data):

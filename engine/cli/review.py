@@ -112,7 +112,7 @@ def _notes(found: Found, reviewed: Reviewed, unrecorded: int) -> Iterator[str]:
             "them, and their markouts are judged by the mids that decisions looked at"
         )
     if missing := [m for m in reviewed.instruments if m not in found.instruments]:
-        yield f"no recording says the tick of {', '.join(missing)}: money is in ticks x lots"
+        yield f"nothing says the tick of {', '.join(missing)}: money is in ticks x lots"
     if any(epoch.row for epoch in reviewed.epochs):
         yield "spread and profit are at the mids that decisions looked at, before fees"
     elif reviewed.epochs:

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from engine.cli.backtest_data import Data, data_of
-from engine.cli.playbook import FILE_BYTES_MAX
 from engine.cli.progress import shown
 from engine.cli.rebuild import config_of
 from engine.runtime.config import JOURNAL_NAME, Config, load_config
@@ -30,6 +29,7 @@ from engine.values.events import (
     Resume,
 )
 from engine.values.instrument import Instrument
+from engine.values.records import Listed
 from engine.values.units import NS_PER_S, Ns
 
 WORDS = (RatingSet, PlaybookSet, Halt, Resume)
@@ -42,7 +42,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     `words` are the rows of ratings and of people's words; `config` is there where one was named.
     `policy_ns` is, by market, the time frame whose own rating policy read in the newest config.
     `recorded` and `configs` hold the sessions that can be read again, `problems` says why others
-    cannot; `instruments` are those of all.
+    cannot, and where a market's ticks changed on the way. `instruments` are the last known ones.
     """
 
     home: Path
@@ -70,7 +70,7 @@ def found_at(place: Path) -> Found:
     found = {each.header.epoch: each for each in (sessions(home) if has_any else [])}
     configs, problems = _configs(found)
     policy_ns = _policy_ns([*configs.values(), config])
-    instruments = _instruments(found)
+    instruments = _instruments(found, journal, problems)
     review, words = Review(instruments, policy_ns=policy_ns), []
     for row in shown(read(journal, kinds=REVIEWED), "records of the journal"):
         review.feed(row.record)
@@ -110,11 +110,22 @@ def _policy_ns(configs: Iterable[Config | None]) -> dict[str, Ns]:
     }
 
 
-def _instruments(recorded: dict[int, Session]) -> dict[str, Instrument]:
-    """As the recordings say; no journal does."""
-    return {
+def _instruments(
+    recorded: dict[int, Session], journal: Path, problems: list[str]
+) -> dict[str, Instrument]:
+    """As the journal says of markets that were traded, or else the recordings."""
+    found = {
         each.market: each for session in recorded.values() for each in session.header.instruments
     }
+    units: dict[str, tuple[int, int]] = {}
+    for row in read(journal, kinds=("Listed",)):
+        assert isinstance(row.record, Listed), row
+        market, item = row.market, row.record.instrument
+        unit = item.tick_lot_atoms, item.lot_base_atoms
+        if units.setdefault(market, unit) != unit:
+            problems.append(f"{market}: its tick or lot changed; all money is told in the last")
+        found[market] = item
+    return found
 
 
 def since_ns(text: str, last_ns: Ns) -> Ns:
@@ -221,28 +232,22 @@ def latest_playbook(found: Found, market: str) -> PlaybookSet | None:
 
 
 def _candidates(found: Found, epoch: int, market: str, at_ns: Ns) -> Iterator[PlaybookSet]:
-    """The config's file first, then each that somebody set; none that could not run."""
+    """The config's own first, then each that was set; none that could not run."""
     config = found.config_of(epoch)
     for each in config.markets if config else []:
-        if each.market == market and each.playbook:
-            yield from _from_file(Path(each.playbook), market, at_ns)
+        text = config.playbooks.get(each.playbook) if config else None
+        if each.market == market and text is not None:
+            yield from _from_config(each.playbook, text, market, at_ns)
     for row in found.words:
         if isinstance(row.record, PlaybookSet) and row.record.market in (market, ""):
             yield msgspec.structs.replace(row.record, market=market, at_ns=at_ns)
 
 
-def _from_file(path: Path, market: str, at_ns: Ns) -> Iterator[PlaybookSet]:
+def _from_config(name: str, text: str, market: str, at_ns: Ns) -> Iterator[PlaybookSet]:
     try:
-        with path.open("rb") as stream:
-            text = stream.read(FILE_BYTES_MAX).decode()
-        playbook = load_playbook(text, str(path))
-    except (OSError, UnicodeDecodeError, UserError):
+        playbook = load_playbook(text, name)
+    except UserError:
         return
     yield PlaybookSet(
-        market=market,
-        at_ns=at_ns,
-        who="config",
-        name=str(path),
-        digest=playbook.digest,
-        text=text,
+        market=market, at_ns=at_ns, who="config", name=name, digest=playbook.digest, text=text
     )

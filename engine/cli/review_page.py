@@ -21,7 +21,7 @@ from engine.cli.review_lines import (
     session_words,
     trust_words,
 )
-from engine.sim.counterfactual import COUNTERFACTUALS
+from engine.sim.counterfactual import COUNTERFACTUALS, Way
 from engine.values.units import NS_PER_S
 
 EPOCHS_SHOWN_MAX = 2_000
@@ -71,7 +71,11 @@ def _summary(market: dict[str, Any]) -> Iterator[str]:
         f"{money(told['spread_atoms'], market)}; markouts: "
         f"{markout_words(told['markouts']) or 'no fill was followed long enough'}.",
         f"False positives: {'; '.join(false_words(market))}.",
-        *([f"Believe it so far: {words}."] if (words := trust_words(market)) else []),
+        *(
+            [f"How far the replays are to be trusted: {words}."]
+            if (words := trust_words(market))
+            else []
+        ),
     ]
     yield from (f"<p>{escape(line)}</p>" for line in lines)
 
@@ -91,10 +95,10 @@ def _market(market: dict[str, Any]) -> Iterator[str]:
     for lived in market["lived_again"]:
         yield f"<h3>Session {lived['session']} beside its replays</h3>"
         runs = {"real": lived["real"], **lived["ways"]}
-        yield _table(
-            ("", "after fees", "spread", "fills", "lots bought", "sold", "worst exposure, lots"),
-            (_run(WAY_WORDS[name], run, market) for name, run in runs.items()),
-        )
+        heads = ["", "after fees", "against the replay as it was", "spread", "fills"]
+        heads += ["lots bought", "sold", "worst exposure, lots"]
+        replayed = lived["ways"].get(Way.AS_IT_WAS)
+        yield _table(heads, (_run(name, run, replayed, market) for name, run in runs.items()))
     yield from _epochs(market)
 
 
@@ -123,10 +127,15 @@ def _row(row: dict[str, Any], market: dict[str, Any], ways: list[Any]) -> list[A
     ]
 
 
-def _run(name: str, run: dict[str, Any], market: dict[str, Any]) -> list[Any]:
-    sums = [money(run[each], market) for each in ("net_atoms", "spread_atoms")]
+def _run(
+    name: str, run: dict[str, Any], replayed: dict[str, Any] | None, market: dict[str, Any]
+) -> list[Any]:
+    net, against = run["net_atoms"], ""
+    if replayed is not None and net is not None and run is not replayed:
+        against = money(net - replayed["net_atoms"], market, is_signed=True)
     lots = [count(run[each]) for each in ("bought_lots", "sold_lots", "worst_lots")]
-    return [name, *sums, run["fills"], *lots]
+    spread = money(run["spread_atoms"], market)
+    return [WAY_WORDS[name], money(net, market), against, spread, run["fills"], *lots]
 
 
 # --- decisions ----------------------------------------------------------------------------------

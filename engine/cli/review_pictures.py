@@ -111,6 +111,11 @@ def _profits(scope: Scope, replay: Replayed, market: str) -> Figure:
     unit, name = _unit(scope, market)
     moments = [run.curve[end].at_ns for run in runs.values() if run.curve for end in (0, -1)]
     axis = _axis(min(moments, default=0), max(moments, default=0))
+    real = [e for e in scope.epochs(market) if e.session == replay.epoch]
+    sums = np.cumsum([e.outcome.profit_atoms - (e.outcome.fees_atoms or 0) for e in real])
+    axes.plot(axis.places([e.ended_ns for e in real]), sums / unit, color=LINES[Way.AS_IT_WAS],
+              label=WAY_WORDS["real"] + " (its own market alone)", linewidth=0.9,
+              linestyle="dotted")  # fmt: skip
     for way, run in runs.items():
         points = run.curve[:: max(1, len(run.curve) // POINTS_MAX)]
         at = axis.places([point.at_ns for point in points])
