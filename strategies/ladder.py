@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """The default quoting rule: a ladder whose centre, width and sizes follow market and inventory.
 
 centre = microprice + lean x `lean_ticks`; half-width = volatility over the horizon plus fees, at

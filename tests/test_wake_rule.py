@@ -105,5 +105,4 @@ def test_a_top_that_moves_does_wake_the_strategy(world: World) -> None:
     book = world.maker.quoter.book
     gone = [(tick, 0) for tick in range(book.ask_tick, book.ask_tick + 3)]
     found = above_the_book(world, delta(world, [], gone))
-    assert "engine.trading.risk" in found
-    assert any(module.startswith("strategies.") for module in found)
+    assert "engine.trading.reconcile" in found

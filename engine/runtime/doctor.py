@@ -24,6 +24,12 @@ KERNELS = (
     "engine.sim.matching.open_orders",
     "engine.sim.matching.prices",
     "engine.sim.matching.taking",
+    "engine.trading.risk",
+    "engine.trading.risk_checks",
+    "engine.trading.risk_cut",
+    "engine.trading.risk_watch",
+    "engine.treasury.bands",
+    "strategies.ladder",
 )
 """What pyproject.toml builds where there is a C compiler."""
 INSTALL_S = 60

@@ -1,6 +1,6 @@
+# cython: language_level=3, annotation_typing=False
 """The risk gate: between a wish and the venue. It alone makes `Approved`, and only out of rows."""
 
-import math
 from collections import deque
 from typing import Literal
 
@@ -16,6 +16,9 @@ from engine.trading.risk_cut import (
 )
 from engine.trading.risk_rows import (
     MANDATORY,
+    RANK,
+    SIDE_ACTIONS,
+    STOPS,
     Action,
     Approved,
     Check,
@@ -25,7 +28,7 @@ from engine.trading.risk_rows import (
 )
 from engine.trading.risk_sanity import crossed_ticks, nonsense
 from engine.trading.risk_sweep import ApprovedSweep, SweepRefused, sweep_offence, sweep_part
-from engine.trading.risk_watch import Watch
+from engine.trading.risk_watch import VERIFIED, Watch, all_clear
 from engine.treasury.bands import Bands
 from engine.values.events import Grade
 from engine.values.instrument import Instrument
@@ -33,24 +36,14 @@ from engine.values.intents import Hedge, Ladder, Level, Sweep
 from engine.values.records import RiskTripped
 from engine.values.units import BUY, PPM, SELL, Lot, Ns, Ppm, Side
 
-__all__ = [
-    "MANDATORY",
-    "Action",
-    "Approved",
-    "Check",
-    "Gate",
-    "Reading",
-    "RiskRow",
-    "rows_problem",
-]
+__all__ = ["MANDATORY", "Action", "Approved", "Check", "Gate", "Reading", "RiskRow", "rows_problem"]
 
 UNREPORTED_MAX = 1000
 SIDES = (BUY, SELL)
-STOPS = (Check.LOSS, Check.VOLATILITY, Check.INVENTORY)
-_STOPS = list(Action).index(Action.PULL_MARKET)
-_SIDE_ACTIONS = (Action.PULL_SIDE, Action.HEDGE)
-_RANK = {action: rank for rank, action in enumerate(Action)}
+NARROWED = (Check.LOSS, Check.VOLATILITY, Check.INVENTORY)
 _COUNTED_AS = {"message": Check.MESSAGE_RATE, "reject": Check.REJECTS, "fill": Check.FILLS}
+# Named once: Python 3.11 takes longer to find a member in its enum than to use it.
+_REFUSE, _MESSAGE_RATE, _SELF_CROSS = Action.REFUSE, Check.MESSAGE_RATE, Check.SELF_CROSS
 
 
 class Gate:
@@ -108,7 +101,7 @@ class Gate:
         self._most = room_bid_lots, why
         if stops_share != self._stops_share:
             self._stops_share, self._observed = stops_share, None
-            for watch in (watch for check in STOPS for watch in self._of[check]):
+            for watch in (watch for check in NARROWED for watch in self._of[check]):
                 watch.narrow(stops_share)
 
     def resume(self, at_ns: Ns) -> None:
@@ -125,11 +118,11 @@ class Gate:
         """The strongest action that is tripped."""
         if not self._trips:
             return None
-        return max((watch.action for watch in self._trips), key=_RANK.__getitem__)
+        return max((watch.action for watch in self._trips), key=RANK.__getitem__)
 
     def tripped(self) -> list[tuple[Check, str]]:
         """The rows that are tripped, strongest first, each with its reason."""
-        watches = sorted(self._trips, key=lambda watch: -_RANK[watch.action])
+        watches = sorted(self._trips, key=lambda watch: -RANK[watch.action])
         return [(watch.row.check, watch.reason) for watch in watches]
 
     def hedges(self, reading: Reading) -> list[Hedge]:
@@ -197,8 +190,8 @@ class Gate:
         ticks = crossed_ticks(wish)
         if not ticks:
             return ""
-        for watch in self._of[Check.SELF_CROSS]:
-            if watch.row.action is not Action.REFUSE:
+        for watch in self._of[_SELF_CROSS]:
+            if watch.row.action is not _REFUSE:
                 self._judge(watch, ticks, tuple(Side), scene)
         return f"the wish crosses itself by {ticks} ticks"
 
@@ -211,8 +204,9 @@ class Gate:
 
     def _is_calm(self, side: Side, span: Span, scene: Scene) -> bool:
         """Whether surely no quote of this side breaks a row, judged by the side's extremes."""
-        is_passive = not takes(side, span.tick_best, scene.reading)
-        return is_passive and all(watch.clears(side, span, scene) for watch in self._of_quotes)
+        if takes(side, span.tick_best, scene.reading):
+            return False
+        return all_clear(self._of_quotes, side, span, scene)
 
     def _offence(self, side: Side, level: Level, scene: Scene) -> str:
         """Why this quote may not stand, "" if it may; rows that do more than refuse trip."""
@@ -222,18 +216,18 @@ class Gate:
         why = takes(side, level.tick, scene.reading)
         for watch in self._of_quotes:
             value = watch.quoted(side, span, scene)
-            if not watch.is_breach(value, Grade.VERIFIED):
+            if not watch.is_breach(value, VERIFIED):
                 continue
-            why = why or watch.offence(value, Grade.VERIFIED)
-            if watch.row.action is not Action.REFUSE:
+            why = why or watch.offence(value, VERIFIED)
+            if watch.row.action is not _REFUSE:
                 self._judge(watch, value, (side,), scene)
         return why
 
     def _stop_reason(self) -> str:
         if not self._trips:
             return ""
-        stopping = [watch for watch in self._trips if _RANK[watch.action] >= _STOPS]
-        strongest = max(stopping, key=lambda watch: _RANK[watch.action], default=None)
+        stopping = [watch for watch in self._trips if RANK[watch.action] >= STOPS]
+        strongest = max(stopping, key=lambda watch: RANK[watch.action], default=None)
         return f"{strongest.action}: {strongest.reason}" if strongest else ""
 
     def _leave(self, side: Side, scene: Scene) -> Leave:
@@ -244,7 +238,7 @@ class Gate:
         if side is BUY and most_lots is not None and most_lots < room_lots:
             room_lots, room_by = most_lots, most_by
         for watch in self._trips:
-            if watch.trip is None or watch.action not in _SIDE_ACTIONS:
+            if watch.trip is None or watch.action not in SIDE_ACTIONS:
                 continue
             if side in (watch.trip.sides or adding_sides(self._bands, reading.position_lots)):
                 barred = f"{watch.action}: {watch.reason}"
@@ -294,7 +288,6 @@ class Gate:
 
     def _places_max(self, now_ns: Ns) -> int:
         """What is left of the message budget; nothing while a check of the market refuses."""
-        if self._trips and any(watch.action is Action.REFUSE for watch in self._trips):
+        if self._trips and any(watch.action is _REFUSE for watch in self._trips):
             return 0
-        rates = self._of[Check.MESSAGE_RATE]
-        return max(0, min([math.floor(w.row.threshold) - sum(w.counts(now_ns)) for w in rates]))
+        return max(0, min([watch.left(now_ns) for watch in self._of[_MESSAGE_RATE]]))

@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """The measures of the risk gate: one function a rule, and the tables that name them.
 
 A measure says how much there is, never whether it is too much: that is the row's business. None

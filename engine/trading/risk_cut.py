@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """How a wished side is cut down to what may stand: room, sizes, order count, and never a taker."""
 
 import math

@@ -28,6 +28,12 @@ class Action(StrEnum):
     """Nothing until a person resumes."""
 
 
+RANK = {action: rank for rank, action in enumerate(Action)}
+STOPS = RANK[Action.PULL_MARKET]
+"""From this rank on an action stops the whole market."""
+SIDE_ACTIONS = (Action.PULL_SIDE, Action.HEDGE)
+
+
 class Check(StrEnum):
     """What can be limited, each with the unit of its threshold."""
 

@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """Whether a wish is a wish at all: types, bounds and order, before any number in it is used."""
 
 import math

@@ -1,7 +1,9 @@
+# cython: language_level=3, annotation_typing=False
 """One row of the gate over time: it trips, holds, cools down and lets go, or stays until told."""
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from fractions import Fraction
 
 import msgspec
@@ -40,6 +42,9 @@ _TIGHTER_ON_SNAPSHOT = {
 
 VERIFIED = Grade.VERIFIED
 _COUNTING = {Check.MESSAGE_RATE, Check.REJECTS, Check.FILLS}
+# Named once: Python 3.11 takes longer to find a member in its enum than to use it.
+_HALT, _HEDGE, _PULL_MARKET = Action.HALT, Action.HEDGE, Action.PULL_MARKET
+_ORDER_SIZE, _SPREAD_THIN = Check.ORDER_SIZE, Check.SPREAD_THIN
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,17 +101,18 @@ class Watch:
         """Trip at this share of the row's own threshold, and let go at the same of its release."""
         self._full = self._bound(_exact(share))
         self._tight = self._bound(_exact(share) * self._snapshot_share)
+        self._calm_low, self._calm_high = self._full.calm_low, self._full.calm_high
 
     @property
     def action(self) -> Action:
         """What the trip does now. A fact that is missing pulls; only one that is there may halt."""
-        if self.row.action is Action.HALT and self.trip and not self.trip.is_known:
-            return Action.PULL_MARKET
+        if self.row.action is _HALT and self.trip and not self.trip.is_known:
+            return _PULL_MARKET
         return self.row.action
 
     @property
     def is_latched(self) -> bool:
-        return self.trip is not None and self.action is Action.HALT
+        return self.trip is not None and self.action is _HALT
 
     @property
     def reason(self) -> str:
@@ -152,10 +158,17 @@ class Watch:
             sold.popleft()
         return len(bought), len(sold)
 
+    def left(self, now_ns: Ns) -> int:
+        """How many more happenings its window would bear; below 0 where it has too many."""
+        bought, sold = self.counts(now_ns)
+        return math.floor(self.row.threshold) - bought - sold
+
     def clears(self, side: Side, span: Span, at: Scene) -> bool:
         """Whether surely no quote of this span has more than the row allows."""
-        value = self.of_quotes(side, span, at, self.row) if self.of_quotes else 0
-        return value is not None and self._full.calm_low <= value <= self._full.calm_high
+        if self.of_quotes is None:
+            return self._calm_low <= 0 <= self._calm_high
+        value = self.of_quotes(side, span, at, self.row)
+        return value is not None and self._calm_low <= value <= self._calm_high
 
     def quoted(self, side: Side, span: Span, at: Scene) -> Number | None:
         """The most that quotes of this span have of what the row limits; None if unknown."""
@@ -190,7 +203,7 @@ class Watch:
     def is_hedge_due(self, now_ns: Ns) -> bool:
         """Once a trip, and again whenever a cool-down has gone by and it still stands."""
         trip = self.trip
-        if trip is None or not trip.is_known or self.action is not Action.HEDGE:
+        if trip is None or not trip.is_known or self.action is not _HEDGE:
             return False
         cool_down_ns = round(self.row.cool_down_s * NS_PER_S)
         if trip.hedged_ns is None:
@@ -224,7 +237,7 @@ class Watch:
         return self._record(value, now_ns, grade, released=False) if became_latched else None
 
     def _is_beyond(self, value: Number, limit: Number) -> bool:
-        return value < limit if self.row.check is Check.SPREAD_THIN else value > limit
+        return value < limit if self.row.check is _SPREAD_THIN else value > limit
 
     def _record(
         self, value: Number | None, now_ns: Ns, grade: Grade, *, released: bool
@@ -240,16 +253,24 @@ class Watch:
         )
 
     def _bound(self, share: Fraction) -> Bound:
-        is_whole = self.row.check in _MONEY or self.row.check is Check.ORDER_SIZE
+        is_whole = self.row.check in _MONEY or self.row.check is _ORDER_SIZE
         turn = math.floor if is_whole else float
         threshold = turn(_exact(self.row.threshold) * self._unit * share)
-        is_floor = self.row.check is Check.SPREAD_THIN
+        is_floor = self.row.check is _SPREAD_THIN
         return Bound(
             threshold=threshold,
             release=turn(_exact(self.row.release) * self._unit * share),
             calm_low=threshold if is_floor else 0,
             calm_high=CALM_MAX if is_floor else threshold,
         )
+
+
+def all_clear(watches: Sequence[Watch], side: Side, span: Span, at: Scene) -> bool:
+    """Whether surely no quote of this span has more than any of the rows allows."""
+    for watch in watches:  # noqa: SIM110 a generator would cost more than what it asks
+        if not watch.clears(side, span, at):
+            return False
+    return True
 
 
 def _exact(number: float) -> Fraction:

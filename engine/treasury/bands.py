@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """Inventory bands: where a position stands between what the treasury released and its cap."""
 
 from enum import StrEnum
@@ -13,6 +14,11 @@ class Zone(StrEnum):
     INSIDE = "inside"
     ABOVE = "above"
     CAP = "at the cap"
+
+
+# Named once: Python 3.11 takes longer to find a member in its enum than to use it.
+_ABOVE, _BELOW, _CAP = Zone.ABOVE, Zone.BELOW, Zone.CAP
+_FLOOR, _INSIDE = Zone.FLOOR, Zone.INSIDE
 
 
 class Bands(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,12 +37,12 @@ class Bands(msgspec.Struct, frozen=True, kw_only=True):
 
     def zone(self, position_lots: Lot) -> Zone:
         if position_lots <= self.floor_lots:
-            return Zone.FLOOR
+            return _FLOOR
         if position_lots < self.lower_lots:
-            return Zone.BELOW
+            return _BELOW
         if position_lots <= self.upper_lots:
-            return Zone.INSIDE
-        return Zone.ABOVE if position_lots < self.cap_lots else Zone.CAP
+            return _INSIDE
+        return _ABOVE if position_lots < self.cap_lots else _CAP
 
     def room_lots(self, side: Side, position_lots: Lot) -> Lot:
         """How much a side may still fill before the position meets its cap (or floor)."""
