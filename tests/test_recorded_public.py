@@ -3,7 +3,7 @@
 import pytest
 
 from engine.market.book import Book
-from engine.sim.recorded import PublicHalf
+from engine.sim.recorded import PublicHalf, own_reports
 from engine.values.events import (
     BookDelta,
     BookLost,
@@ -110,7 +110,6 @@ def test_the_book_of_a_lived_session_is_the_crowd_s_own(seed):
     assert world.venue.fills
     world._market_turn = lambda: None  # the crowd sleeps, and what is on its way arrives
     world.run(2)
-    book = world.venue.book
     for fact in cleaned(*facts):
         if isinstance(fact, BookSnapshot):
             ours = {Side.BUY: dict(fact.bids), Side.SELL: dict(fact.asks)}
@@ -118,9 +117,87 @@ def test_the_book_of_a_lived_session_is_the_crowd_s_own(seed):
             for side, levels in ((Side.BUY, fact.bids), (Side.SELL, fact.asks)):
                 ours[side] |= dict(levels)
     for side in Side:
-        theirs = dict(book.levels(side))
-        for row in world.venue.open_rows():
-            if row.order.side is side:
-                theirs[row.order.tick] -= row.left
-        shown = {tick: lots for tick, lots in ours[side].items() if lots}
-        assert shown == {tick: lots for tick, lots in theirs.items() if lots}
+        assert {tick: lots for tick, lots in ours[side].items() if lots} == strangers(
+            world.venue, side
+        )
+
+
+# --- books that the venue stamps ------------------------------------------------------------------
+
+
+def stamped(venue_ns, bids=()):
+    return BookDelta(
+        market=MARKET, at_ns=3, venue_ns=venue_ns, sequence=2, bids=list(bids), asks=[]
+    )  # fmt: skip
+
+
+FIRST = stamped(5, [(60, 1)])
+"""From the first stamp on, changes of ours go by the venue's clock."""
+
+
+def ahead(*facts):
+    """As `cleaned`, where all words of the session are known beforehand."""
+    return list(PublicHalf({MARKET: True}, list(own_reports(facts))).facts(facts))
+
+
+@pytest.mark.parametrize("clean", [cleaned, ahead])
+def test_a_word_that_comes_before_its_book_moves_no_stranger(clean):
+    facts = (WHOLE, FIRST, report(update_ns=10), stamped(9, [(60, 2)]), stamped(11, [(62, 14)]))
+    books = [bids_of(clean(*facts)[: count + 1]) for count in range(4)]
+    assert books[1:] == [
+        [(62, 9), (61, 4), (60, 1)], [(62, 9), (61, 4), (60, 2)], [(62, 9), (61, 4), (60, 2)]
+    ]  # fmt: skip
+
+
+def test_a_word_that_comes_after_its_book_is_taken_from_that_book():
+    facts = (WHOLE, FIRST, stamped(11, [(62, 14)]), report(update_ns=10))
+    assert bids_of(ahead(*facts)) == [(62, 9), (61, 4), (60, 1)]
+    assert bids_of(ahead(*facts)[:3]) == [(62, 9), (61, 4), (60, 1)]
+
+
+def test_a_stranger_who_left_as_we_came_is_gone_though_the_level_is_not_told():
+    """The level shows 5 before and after: the stranger's 5 went, ours came."""
+    facts = (snapshot([(62, 5)], []), FIRST, report(update_ns=10), stamped(11, [(60, 2)]))
+    assert bids_of(ahead(*facts)) == [(60, 2)]
+
+
+def test_of_the_very_moment_only_a_book_that_tells_the_level_shows_us():
+    facts = (WHOLE, FIRST, report(update_ns=10), stamped(10, [(60, 2)]))
+    assert bids_of(ahead(*facts)) == [(62, 9), (61, 4), (60, 2)]
+    assert bids_of(ahead(*facts, stamped(10, [(62, 14)]))) == [(62, 9), (61, 4), (60, 2)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_crowd_s_own_book_is_known_at_every_moment_of_a_session(seed):
+    world, facts, truth = World(seed), [], {}
+    process, tell = world.engine.process, world.venue.tell_public
+    world.engine.process = lambda event: (facts.append(event), process(event))[1]
+
+    def told(fact):
+        if isinstance(fact, BookDelta):
+            truth[fact.venue_ns] = {side: strangers(world.venue, side) for side in Side}
+        tell(fact)
+
+    world.venue.tell_public = told
+    world.run(20)
+    assert len(world.venue.fills) > 5
+    ours, shown = {}, {}
+    for fact in ahead(*facts):
+        if isinstance(fact, BookSnapshot):
+            ours = {Side.BUY: dict(fact.bids), Side.SELL: dict(fact.asks)}
+        elif isinstance(fact, BookDelta):
+            for side, levels in ((Side.BUY, fact.bids), (Side.SELL, fact.asks)):
+                ours[side] |= dict(levels)
+            shown[fact.venue_ns] = {
+                side: {tick: lots for tick, lots in ours[side].items() if lots} for side in Side
+            }
+    assert len(shown) > 100
+    assert shown == {venue_ns: truth[venue_ns] for venue_ns in shown}
+
+
+def strangers(venue, side):
+    theirs = dict(venue.book.levels(side))
+    for row in venue.open_rows():
+        if row.order.side is side:
+            theirs[row.order.tick] -= row.left
+    return {tick: lots for tick, lots in theirs.items() if lots}

@@ -15,10 +15,10 @@ from adapters.transport.capture import read_lines
 from engine.runtime.config import Config
 from engine.runtime.recording import SUFFIX, Session, entries, sessions
 from engine.sim.backtest import merged
-from engine.sim.recorded import PublicHalf, Source
+from engine.sim.recorded import PublicHalf, Source, own_reports
 from engine.sim.replay import Made
 from engine.values.errors import UserError
-from engine.values.events import BookSnapshot, Event, VenueState
+from engine.values.events import BookSnapshot, Event, OrderReport, VenueState
 from engine.values.instrument import Instrument
 from engine.values.units import Atoms, Ns
 
@@ -79,9 +79,10 @@ def _of_sessions(found: list[Session]) -> Data:
             if each.market in instruments:
                 raise UserError(f"--data: {each.market} is in two of the recordings")
             instruments[each.market] = each
+    reports = [list(own_reports(_facts(session))) for session in found]
     return Data(
         instruments=instruments,
-        facts=lambda: merged([_public(session) for session in found]),
+        facts=lambda: merged(map(_public, found, reports)),
         opening=_openings(found),
         kind="recorded session",
         hash=hash_of(file for session in found for file in session.files),
@@ -92,9 +93,8 @@ def _of_sessions(found: list[Session]) -> Data:
     )
 
 
-def _public(session: Session) -> Iterator[Event]:
-    shows = _own_orders_show(session)
-    return PublicHalf(shows).facts(_facts(session))
+def _public(session: Session, reports: list[OrderReport]) -> Iterator[Event]:
+    return PublicHalf(_own_orders_show(session), reports).facts(_facts(session))
 
 
 def _own_orders_show(session: Session) -> dict[str, bool]:
