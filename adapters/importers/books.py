@@ -15,13 +15,15 @@ NOTHING: Iterator[Event] = iter(())
 class Gathering:
     """Gathers rows of one local time, or of one snapshot, and numbers what they make from 1.
 
-    A delta before the first snapshot changes a book that nobody has: it is passed over.
+    A delta before the first snapshot changes a book that nobody has: it is passed over, but where
+    the format says that a book begins empty.
     """
 
-    def __init__(self, market: str, faults: Faults) -> None:
+    def __init__(self, market: str, faults: Faults, *, begins_empty: bool = False) -> None:
         self._market = market
         self._faults = faults
         self._has_book = False
+        self._begins_empty = begins_empty
         self._sequence = 0
         self._at_ns: Ns = -1
         self._venue_ns: Ns = 0
@@ -40,11 +42,19 @@ class Gathering:
         self._levels[side].append(level)
         return done
 
+    def clear(self, stamps: Stamps) -> Iterator[Event]:
+        """A snapshot begins with the next row, or goes on; the message before it, if any."""
+        done = NOTHING if self._is_whole else self.rest()
+        self._at_ns, self._is_whole = stamps[0], True
+        return done
+
     def rest(self) -> Iterator[Event]:
         """What has been gathered, as one message."""
         bids, asks = self._levels[Side.BUY], self._levels[Side.SELL]
         if not bids and not asks:
             return NOTHING
+        if not self._has_book and self._begins_empty:
+            self._is_whole = True
         if not self._has_book and not self._is_whole:
             self._faults.passed_over["rows before the first snapshot"] += len(bids) + len(asks)
             made = NOTHING

@@ -2,15 +2,17 @@
 
 A file names no tick and no lot, so both are as fine as its finest text: every price is then a
 whole number of ticks. Files that were written from floats hold texts like `1e-05` and
-`1.7885566900000001`; those are read as the decimals that they stand for.
+`1.7885566900000001`; those are read as the decimals that they stand for: a text of more than 15
+digits, more than 8 of them behind the point, is rounded to the 15 that a double holds.
 """
 
 from collections.abc import Iterable
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 from engine.values.instrument import Instrument
 from engine.values.units import Lot, Tick
 
+DOUBLE_DIGITS, NOISE_DECIMALS = 15, 8
 EXPONENT_MAX = 12
 """Finer sizes are what is left of float arithmetic; they are rounded to this many decimals."""
 WHOLE_MAX = 2**62
@@ -67,12 +69,13 @@ class Decimals:
 
     def see(self, price: str, size: str) -> None:
         """Texts that are no number say nothing: reading them will tell."""
-        digits = len(price) - price.find(".") - 1 if "." in price else 0
-        if digits > self.price or "e" in price or "E" in price:
+        if _may_need(price, self.price):
             self.price = max(self.price, decimals(price))
-        digits = len(size) - size.find(".") - 1 if "." in size else 0
-        if digits > self.size or "e" in size or "E" in size:
+        if _may_need(size, self.size):
             self.size = max(self.size, decimals(size))
+
+    def see_all(self, other: "Decimals") -> None:
+        self.price, self.size = max(self.price, other.price), max(self.size, other.size)
 
 
 def number(text: str) -> Decimal:
@@ -83,7 +86,9 @@ def number(text: str) -> Decimal:
         raise ValueError(f"not a number: {text[:40]!r}") from None
     if not found.is_finite() or abs(found.adjusted()) > 60:
         raise ValueError(f"not a number that can be: {text[:40]!r}")
-    return found
+    _, digits, exponent = found.as_tuple()
+    is_noisy = len(digits) > DOUBLE_DIGITS and int(exponent) < -NOISE_DECIMALS
+    return Context(prec=DOUBLE_DIGITS).plus(found) if is_noisy else found
 
 
 def decimals(text: str) -> int:
@@ -95,9 +100,17 @@ def decimals(text: str) -> int:
     return min(max(-int(exponent), 0), EXPONENT_MAX)
 
 
+def _may_need(text: str, known: int) -> bool:
+    """Quickly: could this text need more decimals than are known? Zeros at its end need none."""
+    point = text.find(".")
+    if point < 0:
+        return "e" in text or "E" in text
+    return len(text.rstrip("0")) - point - 1 > known or "e" in text or "E" in text
+
+
 def instrument_of(symbol: str, venue: str, exponents: tuple[int, int]) -> Instrument:
     """A market of a file. Fees and filters are unknown there: no fee, and no limit."""
-    base, quote = assets_of(symbol)
+    base, quote = assets_of(symbol.partition(":")[0])
     return Instrument(
         symbol=symbol,
         venue=venue,

@@ -23,12 +23,17 @@ Line: TypeAlias = tuple[int, Ns, bytes]
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of a venue capture: `t` is header, http, connect, send or recv."""
+    """One row of a venue capture: `t` is header, http, connect, send or recv.
+
+    The header names its exchange; connect and send name the address.
+    """
 
     t: str
     conn: str = ""
     ts: float = 0.0
     url: str = ""
+    addr: str = ""
+    exchange: str = ""
     data: str = ""
 
 
