@@ -31,6 +31,7 @@ GROUPS = {
     "rating": "operate:rating_app",
     "journal": "journal:app",
     "capture": "capture:app",
+    "data": "data:app",
     "playbook": "playbook_verbs:app",
     "study": "study:app",
     "peg": "peg:app",
