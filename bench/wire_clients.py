@@ -29,8 +29,7 @@ LADDER = {
     "half_spread_min_ticks": BUY_BELOW + SPREAD_TICKS / 2,
     "half_spread_unknown_ticks": 0.0, "volatility_weight": 0.0, "horizon_s": 1.0,
     "fee_weight": 0.0, "depth_thin_lots": 1, "thin_widening_ticks": 0.0, "hold_ticks": 0.0,
-    "lean_ticks": 0.0, "zone_size_share": 0.0, "stance_size_share": 0.0,
-    "stance_widening_ticks": 0.0, "stance_tightening_share": 0.0, "volatility_stable": 1e6,
+    "lean_ticks": 0.0, "zone_size_share": 0.0,
 }  # fmt: skip
 """Five levels a side, the best bid BUY_BELOW below the market's: its price names the frame."""
 
@@ -81,6 +80,7 @@ def write_config(folder: Path, urls: dict[str, str], client: Client) -> Path:
         "adapter": client.adapter, "urls": urls, "key": "bench",
         "key_file": str(folder / "key.json"),
     }  # fmt: skip
+    table["runtime"] |= {"quote_budget_ms": 1_000}  # a starved machine is no slow strategy
     if client.busy:
         host: dict[str, Any] = {"busy_poll": True, "freeze_gc": True, "rehearse_every_ms": 2}
         if client.cpus is not None:
