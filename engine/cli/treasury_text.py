@@ -104,7 +104,7 @@ def _scores(rows: Sequence[dict[str, Any]]) -> list[str]:
             lines.append(f"liquidity of {row['asset']}: no score, {row['why']}")
             continue
         parts = ", ".join(
-            f"{part['name']} {'-' if part['found'] is None else format(part['found'], ',.6g')}"
+            f"{part['name']} {'-' if part['found'] is None else format(part['found'], ',.10g')}"
             f" ({100 * part['part']:.0f})"
             for part in row["parts"]
         )
