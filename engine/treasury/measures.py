@@ -1,221 +1,59 @@
-"""What each limit measures: a row and the facts to values, ceilings and rooms in both units.
+"""How the books count each asset: one exponent for all venues, whatever a market's own is."""
 
-Values are taken at their worst (rounded up, at the highest price), ceilings at their least. Money
-ceilings that follow from tokens use the price of the last review, not the last price: so a price
-that doubles leaves less room, and one that halves gives none back. Without a price there is no
-room, whatever the tokens say.
-"""
+from collections.abc import Iterable
 
-from collections.abc import Callable, Mapping
-
-import msgspec
-
-from engine.treasury.amounts import Price
-from engine.treasury.buckets import split
-from engine.treasury.facts import NOTHING_SPENT, Facts
-from engine.treasury.locks import locked_atoms, pieces_of, total_atoms
-from engine.treasury.obligations import due_within, owed_atoms, owed_money
-from engine.treasury.params import PlaceKind
-from engine.values.treasury_words import LimitRow, LockKind, Measure
-from engine.values.units import PPM, Atoms, scaled
+from engine.treasury.amounts import Asset
+from engine.values.instrument import ASSET_EXPONENT, Instrument
+from engine.values.units import Atoms, decimal_text
 
 
-class Both(msgspec.Struct, frozen=True):
-    """An amount in atoms of the asset and in money; None where it has none, or none is known."""
+class Measures:
+    """Turns a market's atoms into those of the books. The money asset is one of the assets."""
 
-    atoms: Atoms | None
-    money: Atoms | None
+    def __init__(self, assets: Iterable[Asset], money: str) -> None:
+        self.money = money
+        self._exponents = {asset.name: asset.exponent for asset in assets}
 
+    def exponent(self, asset: str) -> int:
+        """Eight decimals for what nobody named: what venues print fees in."""
+        return self._exponents.get(asset, ASSET_EXPONENT)
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One row as it stands. `subject` is the venue, or the business function, "" for all.
-
-    For a floor `ceiling` is what there must be at least, and `room` what may still go. `why` says
-    what is not known, or which unit binds.
-    """
-
-    limit: str
-    measure: Measure
-    asset: str
-    subject: str
-    is_floor: bool
-    value: Both
-    ceiling: Both
-    room: Both
-    is_breached: bool
-    why: str
-
-
-References = Mapping[str, Price]
-"""The price of each asset at its last review."""
-
-
-def findings_of(row: LimitRow, facts: Facts, references: References) -> list[Finding]:
-    """How a row stands: one finding, or one for each venue."""
-    return MEASURES[row.measure](row, facts, references)
-
-
-def _unhedged(row: LimitRow, facts: Facts, references: References) -> list[Finding]:
-    """What the named buckets hold and open buys could add, less what hedges cover."""
-    held = split(facts, row.asset)
-    atoms = sum(held.atoms(bucket) for bucket in row.buckets)
-    atoms += facts.could_fill.get(row.asset, 0) - facts.covered.get(row.asset, 0)
-    assert row.share_ppm is not None
-    assert row.days is not None
-    owed = owed_atoms(due_within(facts, row.days, row.function), row.asset)
-    share = owed * row.share_ppm // PPM
-    ceiling = Both(share, _at_review(row.asset, share, facts, references))
-    return [_found(row, facts, row.function, _valued(facts, row.asset, max(0, atoms)), ceiling)]
-
-
-def _staked(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
-    """Only what exceeds the needs of so many days: of the asset itself, and of everything."""
-    assert row.days is not None
-    value = _valued(facts, row.asset, locked_atoms(facts, row.asset, (LockKind.STAKED,)))
-    due = due_within(facts, row.days, row.function)
-    spare = total_atoms(facts, row.asset) - owed_atoms(due, row.asset)
-    needs = owed_money(facts, due)
-    worth = sum(facts.worth(name, total_atoms(facts, name)) for name in facts.scheme.names())
-    spare_money = None if needs is None else max(0, worth - needs)
-    return [_found(row, facts, row.function, value, Both(max(0, spare), spare_money))]
-
-
-def _venue_share(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
-    """Free units at a venue, against a share of all that are free anywhere."""
-    assert row.share_ppm is not None
-    assets = [row.asset] if row.asset else facts.scheme.names()
-    free = [piece for name in assets for piece in pieces_of(facts, name) if piece.is_free]
-    worth = {piece: facts.worth(piece.asset, piece.atoms) for piece in free}
-    money = sum(worth.values()) * row.share_ppm // PPM
-    atoms = sum(piece.atoms for piece in free) * row.share_ppm // PPM
-    found = []
-    for place in facts.scheme.places.values():
-        if place.kind is not PlaceKind.VENUE:
-            continue
-        here = [piece for piece in free if piece.place == place.name]
-        value = Both(sum(p.atoms for p in here), sum(worth[p] for p in here))
-        ceiling = Both(atoms, money)
-        if not row.asset:
-            value, ceiling = Both(None, value.money), Both(None, ceiling.money)
-        elif facts.price(row.asset) is None:
-            value, ceiling = Both(value.atoms, None), Both(atoms, None)
-        found.append(_found(row, facts, place.name, value, ceiling))
-    return found
-
-
-def _stable_buffer(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
-    """Free stable value at its market price, against all that falls due, whatever it is owed in."""
-    assert row.days is not None
-    scheme = facts.scheme
-    stables = [name for name, asset in scheme.assets.items() if asset.is_stable]
-    value = sum(
-        facts.worth(name, piece.atoms)
-        for name in [*stables, scheme.money.name]
-        for piece in pieces_of(facts, name)
-        if piece.is_free
-    )
-    needs = owed_money(facts, due_within(facts, row.days, row.function))
-    room = None if needs is None else max(0, value - needs)
-    return [
-        Finding(
-            limit=row.name,
-            measure=row.measure,
-            asset="",
-            subject=row.function,
-            is_floor=True,
-            value=Both(None, value),
-            ceiling=Both(None, needs),
-            room=Both(None, room or 0),
-            is_breached=needs is None or value < needs,
-            why="" if needs is not None else "what is owed has no price",
+    def fits(self, instrument: Instrument) -> bool:
+        """Whether all that the market can move is a whole number of our atoms."""
+        return all(
+            exponent_in(instrument, asset) <= self.exponent(asset)
+            for asset in (instrument.base, instrument.quote)
         )
-    ]
+
+    def atoms(self, instrument: Instrument, asset: str, atoms: Atoms) -> Atoms:
+        """Of the books, from those that this market counts the asset in.
+
+        Raises ValueError where it does not come out whole: the books are coarser than the market.
+        """
+        by = self.exponent(asset) - exponent_in(instrument, asset)
+        if by >= 0:
+            return int(atoms * 10**by)
+        whole, rest = divmod(atoms, int(10**-by))
+        if rest:
+            raise ValueError(f"{asset} is counted too coarsely for {instrument.market}")
+        return whole
+
+    def text(self, asset: str, atoms: Atoms | None) -> str:
+        """As people read it; "unknown" for what is not known."""
+        return "unknown" if atoms is None else decimal_text(atoms, self.exponent(asset))
 
 
-def _turnover(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
-    spent = facts.spent.get(row.asset, NOTHING_SPENT)
-    return [_found(row, facts, "", Both(spent.atoms, spent.money_atoms), Both(None, None))]
+def exponent_in(instrument: Instrument, asset: str) -> int:
+    if asset == instrument.base:
+        return instrument.base_exponent
+    return instrument.quote_exponent if asset == instrument.quote else ASSET_EXPONENT
 
 
-def _venue_list(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
-    """Anything at all on a venue that is not on the list."""
-    found = []
-    for place in facts.scheme.places.values():
-        if place.kind is not PlaceKind.VENUE or place.name in row.venues:
-            continue
-        here = {name: facts.held.get((place.name, name), 0) for name in facts.scheme.names()}
-        value = Both(None, sum(facts.worth(name, atoms) for name, atoms in here.items()))
-        one = _found(row, facts, place.name, value, Both(None, 0))
-        found.append(msgspec.structs.replace(one, is_breached=any(here.values())))
-    return found or [_found(row, facts, "", Both(None, 0), Both(None, 0))]
-
-
-MEASURES: dict[Measure, Callable[[LimitRow, Facts, References], list[Finding]]] = {
-    Measure.UNHEDGED: _unhedged,
-    Measure.STAKED: _staked,
-    Measure.VENUE_SHARE: _venue_share,
-    Measure.STABLE_BUFFER: _stable_buffer,
-    Measure.TURNOVER: _turnover,
-    Measure.VENUE_LIST: _venue_list,
-}
-
-
-def _found(row: LimitRow, facts: Facts, subject: str, value: Both, ceiling: Both) -> Finding:
-    """A ceiling with what the row itself says in tokens and in money, and the room under it."""
-    ceiling = Both(
-        _least(ceiling.atoms, _own(row.tokens, facts, row.asset)),
-        _least(ceiling.money, _own(row.money, facts, facts.scheme.money.name)),
-    )
-    spare_atoms, spare_money = (
-        _spare(value.atoms, ceiling.atoms),
-        _spare(value.money, ceiling.money),
-    )
-    room, why = _room(row, facts, spare_atoms, spare_money)
-    return Finding(
-        limit=row.name,
-        measure=row.measure,
-        asset=row.asset,
-        subject=subject,
-        is_floor=False,
-        value=value,
-        ceiling=ceiling,
-        room=room,
-        is_breached=any(spare is not None and spare < 0 for spare in (spare_atoms, spare_money)),
-        why=why,
-    )
-
-
-def _room(
-    row: LimitRow, facts: Facts, atoms: Atoms | None, money: Atoms | None
-) -> tuple[Both, str]:
-    """The narrower of the two units, said in both."""
-    if not row.asset:
-        return Both(None, max(0, money or 0)), ""
-    price = facts.price(row.asset)
-    if price is None or money is None:
-        return Both(0, 0), f"no price of {row.asset}"
-    as_atoms = max(0, money) * price.base_atoms // price.money_atoms
-    if atoms is not None and atoms <= as_atoms:
-        return Both(max(0, atoms), price.worth_atoms(max(0, atoms))), "bound by its tokens"
-    return Both(as_atoms, max(0, money)), "bound by its money"
-
-
-def _valued(facts: Facts, asset: str, atoms: Atoms) -> Both:
-    return Both(atoms, facts.cost(asset, atoms))
-
-
-def _at_review(asset: str, atoms: Atoms, facts: Facts, references: References) -> Atoms | None:
-    price = references.get(asset) or facts.price(asset)
-    return None if price is None else price.worth_atoms(atoms)
-
-
-def _own(text: str | None, facts: Facts, asset: str) -> Atoms | None:
-    return None if text is None else scaled(text, facts.scheme.asset(asset).exponent)
-
-
-def _least(one: Atoms | None, other: Atoms | None) -> Atoms | None:
-    return min((atoms for atoms in (one, other) if atoms is not None), default=None)
-
-
-def _spare(value: Atoms | None, ceiling: Atoms | None) -> Atoms | None:
-    return None if value is None or ceiling is None else ceiling - value
+def measures_of(instruments: Iterable[Instrument], money: str) -> Measures:
+    """Fine enough for every one of these markets."""
+    finest: dict[str, int] = {money: ASSET_EXPONENT}
+    for item in instruments:
+        for asset in (item.base, item.quote):
+            known = finest.get(asset, ASSET_EXPONENT)
+            finest[asset] = max(known, exponent_in(item, asset))
+    return Measures([Asset(name, exponent) for name, exponent in finest.items()], money)
