@@ -76,9 +76,9 @@ def write_sheets(ran: Ran, sheets: list[Sheet], report: Path | None, tables: Pat
         return
     found = tables_of(ran, sheets)
     if report is not None:
-        _write("--report", report, _page(sheets, found))
+        write_text("--report", report, _page(sheets, found))
     if tables is not None:
-        _write_tables(tables, found)
+        write_tables(tables, found)
 
 
 def _page(sheets: list[Sheet], tables: list[Table]) -> str:
@@ -91,17 +91,17 @@ def _page(sheets: list[Sheet], tables: list[Table]) -> str:
     return page
 
 
-def _write_tables(folder: Path, tables: list[Table]) -> None:
+def write_tables(folder: Path, tables: list[Table]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--tables {folder}: cannot be made: {error.strerror}") from error
     for table in tables:
-        _write("--tables", folder / f"{table.name}.csv", csv_of(table))
-        _write("--tables", folder / f"{table.name}.json", json_of(table))
+        write_text("--tables", folder / f"{table.name}.csv", csv_of(table))
+        write_text("--tables", folder / f"{table.name}.json", json_of(table))
 
 
-def _write(flag: str, path: Path, text: str) -> None:
+def write_text(flag: str, path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

@@ -1,6 +1,7 @@
 """A tear sheet as one HTML page: nothing is fetched, nothing runs, and it prints."""
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import msgspec
 from jinja2 import Environment
@@ -36,9 +37,8 @@ tr.sum td { font-weight: 700; border-top: 2px solid #5a6670 }
   .wide table { font-size: 6px } .wide td, .wide th { padding: .1em .25em } }
 </style></head><body>
 <h1>{{ title }}</h1>
-<p class="note">{{ period }}</p>
-<p class="note">{{ limits }}</p>
-{% for market, tiles in heads %}<h2>{{ market }}</h2><div class="tiles">
+{% for note in notes %}<p class="note">{{ note }}</p>
+{% endfor %}{% for market, tiles in heads %}<h2>{{ market }}</h2><div class="tiles">
 {% for name, value in tiles %}<div class="tile"><span>{{ name }}</span><b>{{ value }}</b></div>
 {% endfor %}</div>{% endfor %}
 {% for part in parts %}<h2>{{ part.title }}</h2>
@@ -51,6 +51,10 @@ tr.sum td { font-weight: 700; border-top: 2px solid #5a6670 }
 {% for note in part.notes %}<p class="note">{{ note }}</p>
 {% endfor %}{% endfor %}</body></html>
 """
+
+
+Heads: TypeAlias = list[tuple[str, list[tuple[str, str]]]]
+"""By market, the numbers that matter first: name and value."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,22 +70,29 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 def page_of(sheets: list[Sheet], tables: list[Table]) -> str:
     """The same cells as in the files, with pictures beside them."""
     drawn = [pictures_of(sheet) for sheet in sheets]
-    parts = [
-        part
-        for table in tables
-        if (part := _part(table, [each[table.name] for each in drawn if table.name in each]))
-    ]
+    pictures = {
+        table.name: [each[table.name] for each in drawn if table.name in each] for table in tables
+    }
     markets = ", ".join(sheet.item.market for sheet in sheets)
+    notes = [_period(sheets), _limits(tables)]
+    heads = [(sheet.item.market, list(_tiles(sheet))) for sheet in sheets]
+    return rendered(f"Back-test of {markets}", notes, heads, (tables, pictures))
+
+
+def rendered(
+    title: str,
+    notes: list[str],
+    heads: Heads,
+    found: tuple[list[Table], dict[str, list[str]]],
+) -> str:
+    """A page of `found`: tables, and pictures (SVG made here) by the table that they go with."""
+    tables, pictures = found
+    parts = [part for table in tables if (part := _part(table, pictures.get(table.name, [])))]
     outside = Environment(autoescape=True, trim_blocks=False)
     outside.filters["shown"] = text_of
     outside.tests["number"] = _is_number
-    return outside.from_string(PAGE).render(
-        title=f"Back-test of {markets}",
-        period=_period(sheets),
-        limits=_limits(tables),
-        heads=[(sheet.item.market, list(_tiles(sheet))) for sheet in sheets],
-        parts=parts,
-    )
+    page = outside.from_string(PAGE)
+    return page.render(title=title, notes=notes, heads=heads, parts=parts)
 
 
 def _part(table: Table, pictures: list[str]) -> Part | None:

@@ -153,6 +153,7 @@ def _lots(met: list[Met]) -> Lot:
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
     """One order: what it was filled in reality and in the simulation, and when it first was."""
 
+    market: str
     client_id: str
     side: Side
     tick: Tick
@@ -165,18 +166,20 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     simulated_first_ns: Ns
 
 
-def pairs(lived: Lived, simulated: Simulated, feed_ns: Ns) -> Iterator[Pair]:
-    """Every order that was sent; moments of fills are those at which this host learns of the trade.
+def pairs(lived: Lived, simulated: Simulated, feed_ns: Ns | None) -> Iterator[Pair]:
+    """Every order that was sent. First fills are by the venue's clock where `feed_ns` is None.
 
-    0 stands for no fill.
+    Else they are the moments at which this host learned of them. 0 stands for no fill.
     """
     first: dict[str, Ns] = {}
     for met in simulated.met:
         if met.lots:
-            first.setdefault(met.client_id, met.at_ns + feed_ns)
+            first.setdefault(met.client_id, met.at_ns + (feed_ns or 0))
     for client_id, order in lived.orders.items():
         stood = simulated.orders.get(client_id, Stood())
+        moments = [fill.venue_ns if feed_ns is None else fill.at_ns for fill in order.fills]
         yield Pair(
+            market=order.place.market,
             client_id=client_id,
             side=order.place.side,
             tick=order.place.tick,
@@ -185,6 +188,6 @@ def pairs(lived: Lived, simulated: Simulated, feed_ns: Ns) -> Iterator[Pair]:
             answer_ns=max(0, order.answered_ns - order.sent_ns) if order.sent_ns else 0,
             real_lots=sum(fill.lots for fill in order.fills),
             simulated_lots=stood.filled_lots,
-            real_first_ns=min((fill.at_ns for fill in order.fills), default=0),
+            real_first_ns=min(moments, default=0),
             simulated_first_ns=first.get(client_id, 0),
         )
