@@ -23,6 +23,7 @@ VERBS = {
     "backtest": "backtest",
     "sweep": "sweep",
     "compare": "compare",
+    "parity": "parity",
     "record": "record",
     "review": "review",
 }
