@@ -128,6 +128,11 @@ def instrument_of(symbol: str, venue: str, exponents: tuple[int, int]) -> Instru
     )
 
 
+def is_bare(item: Instrument) -> bool:
+    """Was it made by `instrument_of`, so that nobody knows its fees and filters?"""
+    return item.lots_max == WHOLE_MAX and not item.maker_fee_ppm and not item.taker_fee_ppm
+
+
 def assets_of(symbol: str) -> tuple[str, str]:
     """Base and quote by the separator, or by a known quote at the end; quote "" where unknown."""
     for mark in ("/", "-", "_"):

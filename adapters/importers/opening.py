@@ -39,11 +39,23 @@ def open_all(paths: list[Path]) -> list[Imported]:
     return [_open(group, paths) for group, paths in groups.items()]
 
 
+def is_wire(path: Path) -> bool:
+    """A capture of Binance's streams. Raises UserError where the file cannot be read."""
+    if not path.is_file() or path.suffix in (".npz", ".parquet"):
+        return False
+    stamp, _, rest = _first_line(path).partition(" ")
+    return stamp.isdigit() and 16 <= len(stamp) <= 19 and rest.startswith("{")
+
+
+def is_folder(path: Path) -> bool:
+    """A directory that is one source."""
+    return (path / "ballast.json").is_file() or is_coinbase(path)
+
+
 def _group(path: Path) -> str:
     if path.suffix == ".npz":
         return f"{NPZ} {symbol_of(path)}"
-    is_wire = path.is_file() and path.suffix != ".parquet" and _is_wire(_first_line(path))
-    return f"{WIRE} {_stem(path)}" if is_wire else str(path)
+    return f"{WIRE} {_stem(path)}" if is_wire(path) else str(path)
 
 
 def _stem(path: Path) -> str:
@@ -89,8 +101,3 @@ def parquet() -> Any:
 
 def _first_line(path: Path) -> str:
     return next(text_lines(path), (0, ""))[1]
-
-
-def _is_wire(line: str) -> bool:
-    stamp, _, rest = line.partition(" ")
-    return stamp.isdigit() and 16 <= len(stamp) <= 19 and rest.startswith("{")

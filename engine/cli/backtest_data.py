@@ -1,4 +1,4 @@
-"""What a back-test runs on: recorded sessions or wire captures, as public facts."""
+"""What a back-test runs on, as public facts: sessions, wire captures, or what `data` reads."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -8,12 +8,16 @@ from pathlib import Path
 import msgspec
 
 from adapters.codec.binance import BinanceCodec
+from adapters.codec.binance_survey import survey as told_by
 from adapters.codec.continuity import Dialect
+from adapters.importers.opening import is_folder, is_wire
 from adapters.loopback.config import btc_usdt
 from adapters.loopback.recorded import Survey, survey, surveyed_spec
 from adapters.transport.capture import read_lines
+from engine.cli.backtest_imported import Imports
+from engine.cli.data_sources import has_frames
 from engine.runtime.config import Config
-from engine.runtime.recording import SUFFIX, Session, entries, sessions
+from engine.runtime.recording import DIRECTORY_NAME, SUFFIX, Session, entries, sessions
 from engine.sim.backtest import merged
 from engine.sim.recorded import PublicHalf, Source, own_reports
 from engine.sim.replay import Made
@@ -23,6 +27,7 @@ from engine.values.instrument import Instrument
 from engine.values.units import Atoms, Ns
 
 SURVEY_LINES = 20_000
+DIALECT_FRAMES = 200
 
 
 class Data(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,13 +46,46 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def data_of(config: Config, paths: list[Path], epoch: int) -> Data:
-    """Sessions where a path is a directory or a recording, captures otherwise. Raises UserError."""
-    are_sessions = [path.is_dir() or path.suffix == SUFFIX for path in paths]
+    """By what the paths hold; sessions stand alone, all else may be put together.
+
+    Raises UserError.
+    """
+    are_sessions = [is_session(path) for path in paths]
     if all(are_sessions):
         return _of_sessions([_session(path, epoch) for path in paths])
     if any(are_sessions):
-        raise UserError("--data: either recorded sessions or wire captures, not both")
-    return _of_capture(config, paths)
+        raise UserError("--data: either recorded sessions or other data, not both")
+    if all(is_spot_wire(path) for path in paths):
+        return _of_capture(config, paths)
+    return _of_imports(Imports(config, paths))
+
+
+def is_session(path: Path) -> bool:
+    """A recording of a session, or a directory that is nothing else's."""
+    if not path.is_dir():
+        return path.suffix == SUFFIX
+    places = (path, path / DIRECTORY_NAME)
+    has_sessions = any(any(each.glob(f"*{SUFFIX}")) for each in places)
+    return has_sessions or not (has_frames(path) or is_folder(path))
+
+
+def is_spot_wire(path: Path) -> bool:
+    """A capture of Binance spot. Raises UserError where the file cannot be read."""
+    if not is_wire(path):
+        return False
+    frames = (frame for _, _, frame in islice(read_lines([path]), DIALECT_FRAMES))
+    return told_by(frames, "any").dialect is Dialect.SPOT
+
+
+def _of_imports(found: Imports) -> Data:
+    return Data(
+        instruments=found.instruments,
+        facts=found.facts,
+        opening={},
+        kind=found.kind,
+        hash=hash_of(found.files),
+        notes=found.notes,
+    )
 
 
 def hash_of(paths: Iterable[Path]) -> str:

@@ -40,6 +40,11 @@ class Source(msgspec.Struct, kw_only=True):
     clock: Clock
 
     @property
+    def venues(self) -> set[str]:
+        """As the source itself calls them. One without markets is its own."""
+        return {item.venue for item in self.imported.instruments} or {self.name}
+
+    @property
     def name(self) -> str:
         files = self.imported.files
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
@@ -130,18 +135,22 @@ def instruments_of(sources: list[Source]) -> list[Instrument]:
 
 
 def prepare(sources: list[Source], order: Order) -> None:
-    """Look at all times once where the order asks for it. Raises UserError where it refuses."""
+    """Look at all times once where the order asks for it. Raises UserError where it refuses.
+
+    Sources of one venue are taken to be of one recorder: their clocks are put forward together.
+    """
     if order is Order.KEEP:
         return
     for source in sources:
-        clock = Clock()
         facts = source.imported.facts(Faults(), source.targets)
-        for _ in shown(watched(facts, clock), "facts looked at"):
+        for _ in shown(watched(facts, source.clock), "facts looked at"):
             pass
-        if order is Order.REFUSE and clock.has_violations:
-            raise UserError(f"{source.name}: {clock.words()}")
-        clock.shift_ns = clock.shift_needed_ns
-        source.clock = clock
+        if order is Order.REFUSE and source.clock.has_violations:
+            raise UserError(f"{source.name}: {source.clock.words()}")
+    for source in sources:
+        source.clock.shift_ns = max(
+            other.clock.shift_needed_ns for other in sources if other.venues & source.venues
+        )
 
 
 def on_one_clock(sources: list[Source], order: Order) -> Iterator[Event]:
