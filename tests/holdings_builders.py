@@ -118,10 +118,12 @@ def book(
     venue: str,
     name: str = "BTT",
     bids: Sequence[tuple[int, int]] = ((2, 1_000),),
-    asks: Sequence[tuple[int, int]] = ((3, 1_000),),
+    asks: Sequence[tuple[int, int]] | None = None,
     **changes: Any,
 ) -> DepthBook:
-    """Levels as (whole price, atoms)."""
+    """Levels as (whole price, atoms); the asks begin one above the best bid."""
+    if asks is None:
+        asks = [(max((money for money, _ in bids), default=0) + 1, 1_000)]
     known = {"at_ns": NOW_NS, "taker_fee_ppm": 0}
     return DepthBook(
         venue=venue,
