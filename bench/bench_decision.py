@@ -54,7 +54,7 @@ def stages(world: World) -> Stages:
     reading = reading_of(keeper, quoter, view)
     wish = quoter.wish(view)
     approved, active = gate.approve(wish, reading), keeper.orders.active(MARKET)
-    params = maker._params.reconcile
+    params = maker.reconcile_params
     assert reconcile(approved, active, lambda: "never", now_ns, params) == []
 
     def decide() -> None:
