@@ -70,7 +70,7 @@ def _why(sides: Sides) -> Table:
     return Table(
         name="why",
         title="What explains each difference",
-        columns=["market", "beside_reality", "explanation", "trades", "lots_that_differ"],
+        columns=["market", "beside_reality", "explanation", "trades", "size_that_differs"],
         rows=rows,
         note="A level's total says nothing of the order within it: strangers who cancel in front "
         "of us and come back behind us, between two messages or for the same total, leave no "
@@ -124,7 +124,7 @@ def _fills(sides: Sides) -> Table:
                  "real", "same_orders", "queue_estimate", "why", "own_back_test",
                  "own_back_test_why"],
         rows=rows,
-        off_page=("venue_ns",),
+        off_page=("trade", "venue_ns"),
         on_page=300,
         note="Queue estimate: the size that the model had in front of the order just before the "
         "trade. Where the trade really filled it nothing was in front: the estimate is its error.",
