@@ -15,6 +15,7 @@ import msgspec
 from engine.treasury.authority import AssetRule
 from engine.treasury.authority_check import params_problems
 from engine.treasury.authority_params import AuthorityParams
+from engine.treasury.books_params import BooksParams
 from engine.treasury.limit_rows import row_problem
 from engine.treasury.liquid import LiquidParams
 from engine.treasury.params import AssetParams, BucketParams, MoneyParams, PlaceKind, PlaceParams
@@ -47,6 +48,7 @@ class TreasuryFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     limits: list[LimitRow] = []
     scores: list[ScoreParams] = []
     authority: AuthorityParams | None = None
+    books: BooksParams | None = None
 
 
 def load_treasury(path: Path) -> TreasuryFile:
