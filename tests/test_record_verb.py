@@ -19,9 +19,17 @@ from engine.cli.recording_frames import frame_recorder, listen
 from engine.runtime.clock import MonotonicClock
 from engine.runtime.config import load_config
 from engine.runtime.frames import ending, files_of, frames
+from engine.runtime.recording import events
 from engine.runtime.redaction import Redactor
 from engine.values.events import BookDelta, BookLost, BookSnapshot, TopOfBook, Trade
-from tests.engine_process import ROOT, ballast, config_file, until, venue_process
+from tests.engine_process import (
+    ROOT,
+    ballast,
+    config_file,
+    engine_process,
+    until,
+    venue_process,
+)
 
 MARKET_FACTS = (BookSnapshot, BookDelta, BookLost, TopOfBook, Trade)
 
@@ -155,3 +163,40 @@ async def test_the_frames_decode_to_the_very_facts_that_the_engine_heard(config,
     recorder.close()
     assert isinstance(heard.facts[-1], BookLost)
     assert facts(tmp_path / "o") == heard.facts
+
+
+def test_the_switch_of_run_records_frames_beside_the_session(config, tmp_path):
+    table = tomlkit.parse(config.read_text())
+    table["runtime"]["record_frames"] = True
+    config.write_text(tomlkit.dumps(table))
+    with engine_process(config) as engine:
+        engine.quoting()
+        assert engine.ask("stop") == {"open_orders": 0}
+        assert engine.wait() == 0
+        assert "Traceback" not in engine.err.read_text()
+    (file,) = files_of(engine.data)
+    assert ending(file).goes_on is False
+    raw = [(fact.at_ns, fact) for fact in facts(engine.data)]
+    heard = [fact for fact in events(engine.data) if isinstance(fact, MARKET_FACTS)]
+    assert sum(isinstance(fact, BookDelta) for fact in heard) > 3
+    told = {at for at, _ in raw}
+    assert all(fact.at_ns in told for fact in heard)
+    assert [fact for _, fact in raw][: len(heard) // 2] == heard[: len(heard) // 2]
+
+
+def test_frames_that_cannot_be_kept_are_one_alert_and_the_engine_goes_on(config, tmp_path):
+    table = tomlkit.parse(config.read_text())
+    table["runtime"]["record_frames"] = True
+    config.write_text(tomlkit.dumps(table))
+    before = (
+        "import engine.cli.recording_frames as m\n"
+        "from engine.runtime.block_file import RecorderParams\n"
+        "from functools import partial\n"
+        "m.FrameRecorder = partial(m.FrameRecorder, params=RecorderParams(free_bytes_min=10**18))\n"
+    )
+    with engine_process(config, before=before) as engine:
+        engine.quoting()
+        until(lambda: "recording of frames ended" in engine.err.read_text(), "the alert")
+        engine.quoting()
+        assert engine.ask("stop") == {"open_orders": 0}
+        assert engine.wait() == 0
