@@ -72,13 +72,14 @@ def sweep(
     run failed.
     """
     extra = more or []
-    wanted = Wanted(seed=seed, queue=queue, latency=latency, feed=feed, fees=fees, balance=balance)
     asked = Asked(
         config=config,
         paths=[*(data or []), *(Path(each) for each in extra if not _is_set(each))],
         epoch=epoch,
         sets=[*(set_ or []), *(each for each in extra if _is_set(each))],
-        wanted=wanted,
+        wanted=Wanted(
+            seed=seed, queue=queue, latency=latency, feed=feed, fees=fees, balance=balance
+        ),
         step_ns=_step_ns(step),
     )
     if not asked.paths:
@@ -88,9 +89,13 @@ def sweep(
     shown = _shown_axes(plan.axes, axes)
     directory = out or HOME / f"{plan.name}-{plan.data_hash[:8]}"
     told, found = _run(plan, executor, directory / RESULTS_NAME, by)
-    files = _pictures(directory, told, found, shown)
-    if json:
-        as_json(as_answer(told, found) | {"files": [str(directory / RESULTS_NAME), *files]})
+    files = [str(directory / RESULTS_NAME), *_pictures(directory, told, found, shown)]
+    _tell(told, found, files, is_json=json)
+
+
+def _tell(told: Tallied, found: Verdict | None, files: list[str], *, is_json: bool) -> None:
+    if is_json:
+        as_json(as_answer(told, found) | {"files": files})
     else:
         as_text(*_lines(told, found), *(f"written: {file}" for file in files))
     if told.failed or told.missing:
