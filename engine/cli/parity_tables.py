@@ -24,6 +24,8 @@ def _totals(sides: Sides) -> Table:
         free = tally.fills if tally else []
         same, matched = sides.matched(market)
         orders = [each for each in sides.pairs if each.market == market]
+        if not orders and not (tally and tally.placed):
+            continue
         laid = sum(1 for each in orders if each.client_id in sides.simulated.orders)
         bought, sold = _side_lots(fills, free, 1), _side_lots(fills, free, -1)
         rows += [
