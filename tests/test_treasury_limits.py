@@ -244,6 +244,15 @@ def test_without_a_price_there_is_no_room() -> None:
     assert one.why == "no price of BTT"
 
 
+def test_a_higher_price_of_review_needs_an_approved_action() -> None:
+    made = limits(unhedged())
+    made.look(held_at(4), "price 4")
+    higher = PriceReviewed(at_ns=NOW_NS, action="", asset="BTT", money_atoms=5, base_atoms=1)
+    with pytest.raises(KeyError):
+        made.remember(higher)
+    assert made.references["BTT"] == price(4)
+
+
 # --- what moved it ------------------------------------------------------------------------------
 
 

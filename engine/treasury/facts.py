@@ -49,7 +49,8 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """A picture that never changes. Amounts are whole atoms and never negative.
 
-    held: by (place, asset), all of it. working: by (venue, asset), what the market maker has.
+    obligations: in order of date (`by_date`). held: by (place, asset), all of it.
+    working: by (venue, asset), what the market maker has.
     covered: by asset, what hedges stand against. could_fill: what open buys could still add.
     prices, books and volumes may be missing or too old: then they are unknown.
     """
