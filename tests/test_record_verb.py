@@ -14,7 +14,7 @@ import tomlkit
 from adapters.importers.faults import Faults
 from engine.cli.adapters import adapter_of, options_of
 from engine.cli.assemble import keys_of
-from engine.cli.data_frames import open_frames
+from engine.cli.data_frames import UNCLOSED, open_frames
 from engine.cli.recording_frames import frame_recorder, listen
 from engine.runtime.clock import MonotonicClock
 from engine.runtime.config import load_config
@@ -92,6 +92,7 @@ def test_after_kill_nine_everything_up_to_the_last_second_is_there(config, tmp_p
     now_ns = time.time_ns()
     assert now_ns - left[-1].at_ns < 4 * 10**9
     assert isinstance(facts(tmp_path / "o")[-1], MARKET_FACTS)
+    assert UNCLOSED in open_frames(tmp_path / "o").notes
 
 
 def test_sigterm_ends_the_file_in_order(config, tmp_path):

@@ -10,7 +10,7 @@ from adapters.codec.continuity import Dialect
 from adapters.common.wire import DEPTH, LOST, PUBLIC, stream
 from adapters.importers.faults import Faults
 from adapters.importers.imported import Imported, Targets
-from engine.runtime.frames import FramesHeader, files_of, frames, read_header
+from engine.runtime.frames import FramesHeader, ending, files_of, frames, read_header
 from engine.values.errors import UserError
 from engine.values.events import Event
 from engine.values.instrument import Instrument
@@ -18,6 +18,7 @@ from engine.values.units import Ns
 
 CODECS = ("binance",)
 NOTES = ["books begin with the snapshot that the recording holds; bars are not read from frames"]
+UNCLOSED = "the recording was not closed: its process died or goes on; read to the last whole block"
 
 
 def open_frames(path: Path) -> Imported:
@@ -33,7 +34,7 @@ def open_frames(path: Path) -> Imported:
         files=files,
         instruments=list(instruments.values()),
         facts=lambda faults, targets: _facts(files, faults, targets),
-        notes=NOTES,
+        notes=[*NOTES, *([UNCLOSED] if ending(files[-1]) is None else [])],
     )
 
 
