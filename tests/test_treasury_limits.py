@@ -81,6 +81,8 @@ def test_a_hedge_makes_room_and_an_open_buy_takes_it() -> None:
     assert found(unhedged(), keeper.facts()).value.atoms == 5
     keeper.may_fill("BTT", 20)
     assert found(unhedged(), keeper.facts()).room.atoms == 5
+    keeper.cover("BTT", 90)
+    assert found(unhedged(), keeper.facts()).value.atoms == 40
 
 
 def test_only_the_buckets_that_a_row_names_count() -> None:

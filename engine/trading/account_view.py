@@ -13,6 +13,8 @@ from engine.values.instrument import Instrument
 from engine.values.units import DECIMALS_MAX, Levels, Ns, Side, decimal_text
 
 LEVELS_MAX = 1_000
+SIGHT = frozenset({"book", "public link", "stalled", "second stream", "crossed"})
+"""Doubts that mean that the book may be another by now (`Standing.doubts`)."""
 
 
 def account_view(makers: Iterable[Maker], at: str, moment_of: dict[str, str]) -> dict[str, Any]:
@@ -39,11 +41,16 @@ def account_view(makers: Iterable[Maker], at: str, moment_of: dict[str, str]) ->
     }
 
 
-def book_ns(maker: Maker) -> Ns:
-    """When the book was last heard, 0 where it is not vouched for or has not two sides."""
-    book = maker.quoter.book
-    is_whole = book.bid_tick and book.ask_tick and not book.is_crossed()
-    return maker.quoter.book_ns if is_whole else 0
+def book_ns(maker: Maker, now_ns: Ns) -> Ns:
+    """The moment of which the book is true: now, since a quiet book is not a stale book (law 6).
+
+    While something is in doubt it is the moment when it was last heard; 0 for a book without both
+    sides.
+    """
+    book, doubts = maker.quoter.book, maker.standing.doubts
+    if not (book.bid_tick and book.ask_tick) or book.is_crossed():
+        return 0
+    return maker.quoter.book_ns if SIGHT & doubts.keys() else now_ns
 
 
 def _book_view(maker: Maker, at: str) -> dict[str, Any]:
