@@ -117,7 +117,7 @@ def judged(best: Row, found: Verdict | None) -> list[str]:
     step = f"{best.step_ns / NS_PER_S:g} s"
     count = f"{found.trials} run{'s' if found.trials > 1 else ''}"
     verdict = (
-        "That is more than luck explains."
+        "On these data that is more than luck explains."
         if found.is_skill
         else "That is not enough to tell skill from luck: do not trade on it."
     )
