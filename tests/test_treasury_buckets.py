@@ -173,13 +173,30 @@ def test_a_limit_without_room_stops_the_buying_and_not_the_selling() -> None:
     assert found.buy.name == "unhedged exposure"
 
 
-def test_a_spent_turnover_cap_stops_both_sides() -> None:
+def test_our_own_open_buys_do_not_take_our_own_room_and_those_elsewhere_do() -> None:
+    keeper = holdings(*RICH[:-1], price(1), obligations(owed("a", 20, 300)))
+    row = unhedged(buckets=[Bucket.FLOAT], share_ppm=450_000)
+
+    def room() -> int:
+        told = keeper.facts()
+        return release(told, findings_of(row, told, {}), "one", "BTT").buy.atoms
+
+    assert room() == 35
+    keeper.may_fill("one", "BTT", 30)
+    assert room() == 35
+    keeper.may_fill("two", "BTT", 10)
+    assert room() == 25
+    keeper.may_fill("two", "BTT", 60)
+    assert room() == 0
+
+
+def test_each_side_may_use_half_of_the_turnover_that_is_left() -> None:
     keeper = holdings(*RICH)
     keeper.turn("BTT", Spent(atoms=95, money_atoms=190), NOW_NS)
     told = keeper.facts()
     row = limit(Measure.TURNOVER, asset="BTT", tokens="100", money="1000")
     found = release(told, findings_of(row, told, {}), "one", "BTT")
-    assert (found.sell.atoms, found.buy.atoms) == (5, 5)
+    assert (found.sell.atoms, found.buy.atoms) == (2, 2)
 
 
 def test_bands_keep_what_is_not_released_below_the_floor() -> None:

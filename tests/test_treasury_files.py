@@ -268,7 +268,10 @@ def test_books_that_are_not_quoted_in_money_and_strange_assets_are_left_out(
             {"prices": [{"asset": "BTT", "price": "0", "at": AT}]},
             "f.json: prices[0].price: a price must be more than 0",
         ),
-        ({"may_fill": {"BTT": "many"}}, "f.json: may_fill.BTT: not a plain decimal: 'many'"),
+        (
+            {"may_fill": [{"venue": "loopback", "asset": "BTT", "tokens": "many"}]},
+            "f.json: may_fill[0].tokens: not a plain decimal: 'many'",
+        ),
     ],
 )
 def test_a_malformed_picture_is_one_line_with_its_path(

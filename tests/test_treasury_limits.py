@@ -79,7 +79,7 @@ def test_a_hedge_makes_room_and_an_open_buy_takes_it() -> None:
     keeper = holdings(seen("one", BTT=250), obligations(owed("a", 9, 200)), price(1))
     keeper.cover("BTT", 45)
     assert found(unhedged(), keeper.facts()).value.atoms == 5
-    keeper.may_fill("BTT", 20)
+    keeper.may_fill("one", "BTT", 20)
     assert found(unhedged(), keeper.facts()).room.atoms == 5
     keeper.cover("BTT", 90)
     assert found(unhedged(), keeper.facts()).value.atoms == 40

@@ -28,7 +28,7 @@ async def test_a_running_engine_is_read_as_a_file_would_be(tmp_path: Path) -> No
     assert "engine: book of BTT on loopback" in named
     assert {asset for _, asset in facts.held} == {"BTT", "USDT"}
     assert facts.held["loopback", "BTT"] == balances["BTT"]
-    assert facts.could_fill["BTT"] == bid_lots * 10**8
+    assert facts.could_fill["loopback", "BTT"] == bid_lots * 10**8
     book = facts.book("loopback", "BTT")
     assert book is not None
     without_own = [lots - own.get((Side.BUY, tick), 0) for tick, lots in theirs]

@@ -10,7 +10,7 @@ from typing import Any
 from engine.market.book import Book, BookView
 from engine.trading.maker import Maker
 from engine.values.instrument import Instrument
-from engine.values.units import DECIMALS_MAX, Levels, Ns, Side, decimal_text
+from engine.values.units import Levels, Ns, Side, decimal_text
 
 LEVELS_MAX = 1_000
 SIGHT = frozenset({"book", "public link", "stalled", "second stream", "crossed"})
@@ -74,12 +74,11 @@ def _texts(instrument: Instrument, levels: Levels) -> list[list[str]]:
     return [[instrument.price_text(tick), instrument.size_text(lots)] for tick, lots in levels]
 
 
-def _may_fill(makers: list[Maker]) -> dict[str, str]:
-    """By base asset, what every buy that may be out there could still add (law 3)."""
-    totals: dict[str, int] = {}
+def _may_fill(makers: list[Maker]) -> list[dict[str, str]]:
+    """What every buy that may be out there could still add, by market (law 3)."""
+    found = []
     for maker in makers:
         item = maker.quoter.setup.instrument
         bid_lots, _ = maker.keeper.orders.working_lots(maker.market)
-        atoms = item.base_atoms(bid_lots) * 10 ** (DECIMALS_MAX - item.base_exponent)
-        totals[item.base] = totals.get(item.base, 0) + atoms
-    return {asset: decimal_text(atoms, DECIMALS_MAX) for asset, atoms in totals.items()}
+        found.append({"venue": item.venue, "asset": item.base, "tokens": item.size_text(bid_lots)})
+    return found

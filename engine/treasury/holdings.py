@@ -59,7 +59,7 @@ class Holdings:
         self._prices: dict[str, Price] = {}
         self._books: dict[tuple[str, str], DepthBook] = {}
         self._covered: dict[str, Atoms] = {}
-        self._could_fill: dict[str, Atoms] = {}
+        self._could_fill: dict[tuple[str, str], Atoms] = {}
         self._volumes: dict[tuple[str, str], Volume] = {}
         self._turnover = Turnover()
         self._unseen = {
@@ -157,9 +157,9 @@ class Holdings:
         """What hedges stand against, by their own fills."""
         self._covered[asset] = atoms
 
-    def may_fill(self, asset: str, atoms: Atoms) -> None:
+    def may_fill(self, venue: str, asset: str, atoms: Atoms) -> None:
         """What every buy of ours that may be out there could still add (law 3)."""
-        self._could_fill[asset] = atoms
+        self._could_fill[venue, asset] = atoms
 
     def pass_time(self, at_ns: Ns) -> None:
         self.at_ns = max(self.at_ns, at_ns)

@@ -62,7 +62,7 @@ def _unhedged(row: LimitRow, facts: Facts, references: References) -> list[Findi
     """
     held = split(facts, row.asset)
     net = sum(held.atoms(bucket) for bucket in row.buckets) - facts.covered.get(row.asset, 0)
-    atoms = max(abs(net), abs(net + facts.could_fill.get(row.asset, 0)))
+    atoms = max(abs(net), abs(net + facts.open_buys(row.asset)))
     assert row.share_ppm is not None
     assert row.days is not None
     owed = owed_atoms(due_within(facts, row.days, row.function), row.asset)

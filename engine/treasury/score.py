@@ -78,13 +78,19 @@ def score(facts: Facts, params: ScoreParams) -> Score | None:
     slippage = slippage_ppm(books, scaled(params.own_size, exponent))
     volume = _volume(facts, asset, books) / 10**exponent
     parts = [
-        _part("spread, ppm", spread, less_is_better(spread, params.spread_half_ppm), params.spread_weight
+        _part(
+            "spread, ppm",
+            spread,
+            less_is_better(spread, params.spread_half_ppm),
+            params.spread_weight,
         )
     ]
     for index, percent in enumerate((1, 2, 5)):
         tokens, half = depths[index] / 10**exponent, float(params.depth_half[index])
         worth = more_is_better(tokens, half)
-        parts.append(_part(f"tokens within {percent} %", tokens, worth, params.depth_weights[index]))
+        parts.append(
+            _part(f"tokens within {percent} %", tokens, worth, params.depth_weights[index])
+        )
     worth = more_is_better(volume, float(params.volume_half))
     parts.append(_part("tokens traded in 24 h", volume, worth, params.volume_weight))
     worth = more_is_better(len(books), params.venues_half)
