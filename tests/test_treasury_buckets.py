@@ -76,6 +76,14 @@ def test_a_stake_that_is_cash_too_late_reserves_nothing() -> None:
     assert (found.atoms(Bucket.RESERVED), found.short_atoms) == (60, 40)
 
 
+def test_a_lock_that_may_not_be_asked_for_yet_unwinds_from_then_on() -> None:
+    until_ns = NOW_NS + 5 * NS_PER_DAY
+    told = facts(locks(lock("s", 100, 7, until_ns=until_ns)), obligations(owed("a", 12, 100)))
+    assert split(told, "BTT").short_atoms == 100
+    told = facts(locks(lock("s", 100, 7, until_ns=until_ns)), obligations(owed("a", 13, 100)))
+    assert split(told, "BTT").short_atoms == 0
+
+
 def test_a_lock_beyond_the_horizon_is_surplus_and_not_discretionary() -> None:
     told = facts(seen("one", BTT=100), locks(lock("near", 50, 30), lock("far", 70, 31)))
     assert buckets(split(told, "BTT")) == (100, 0, 50, 70)

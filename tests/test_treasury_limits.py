@@ -255,6 +255,12 @@ def test_a_higher_price_of_review_needs_an_approved_action() -> None:
     assert made.references["BTT"] == price(4)
 
 
+def test_where_venues_differ_what_is_held_counts_low_and_what_is_owed_high() -> None:
+    books = book("one", bids=[(9, 9)], asks=[(11, 9)]), book("two", bids=[(19, 9)], asks=[(21, 9)])
+    told = facts(*books)
+    assert (told.worth("BTT", 5), told.cost("BTT", 5)) == (50, 100)
+
+
 # --- what moved it ------------------------------------------------------------------------------
 
 
