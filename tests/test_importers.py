@@ -256,6 +256,23 @@ def test_an_npz_snapshot_of_its_own_without_a_time_goes_before_the_feed(tmp_path
     assert facts[1:] == wanted_facts()[1:]
 
 
+def test_npz_rows_of_single_orders_are_counted_and_passed_over(tmp_path):
+    np.savez(
+        tmp_path / "x.npz", data=events((10 | BOTH | BUYER, T_NS, T_NS, 5.0, 1.0), *feed_rows())
+    )
+    facts, faults, _ = read(tmp_path / "x.npz")
+    assert len(facts) == len(wanted_facts())
+    assert faults.passed_over == {"rows of kind 10": 1}
+
+
+def test_a_second_npz_snapshot_replaces_the_book(tmp_path):
+    later = [(ev, t + 99, t + 99, price + 1, 7.0) for ev, _, t, price, _ in feed_rows()[1:3]]
+    np.savez(tmp_path / "x.npz", data=events(*feed_rows(), *later))
+    facts, _, _ = read(tmp_path / "x.npz")
+    assert isinstance(facts[-1], BookSnapshot)
+    assert (facts[-1].bids, facts[-1].asks) == ([(1011, 70)], [(1012, 70)])
+
+
 def test_bad_npz_rows_are_named_by_their_number(tmp_path):
     rows = [*feed_rows(), (DEPTH | BOTH | BUYER, T_NS + 9, T_NS + 20, float("nan"), 1.0)]
     np.savez(tmp_path / "btcusdt.npz", data=events(*rows))
@@ -279,10 +296,11 @@ def test_tardis_and_npz_of_the_same_market_say_the_same_book(tmp_path):
         side, price = dice.choice(("bid", "ask")), 1000 + dice.randrange(-20, 20)
         price += 30 if side == "ask" else 0
         size, is_whole = dice.randrange(0, 50), n < 10
-        rows.append(book_row(n // 3 * 10, side, price / 10, size / 4, whole=is_whole))
+        late = 0 if is_whole else n // 3 * 10
+        rows.append(book_row(late, side, price / 10, size / 4, whole=is_whole))
         flag = BUYER if side == "bid" else SELLER
         kind = SNAPSHOT if is_whole else DEPTH
-        at = (T_US + n // 3 * 10) * 1_000
+        at = (T_US + late) * 1_000
         made.append((kind | BOTH | flag, at - 5_000, at, price / 10, size / 4))
     np.savez(tmp_path / "x.npz", data=events(*made))
     tardis, _, _ = read(written(tmp_path / "book.csv", rows))

@@ -16,13 +16,16 @@ from engine.cli.adapters import adapter_of, options_of
 from engine.cli.assemble import keys_of
 from engine.cli.data_frames import UNCLOSED, open_frames
 from engine.cli.recording_frames import frame_recorder, listen
+from engine.runtime.block_file import RecorderParams
 from engine.runtime.clock import MonotonicClock
 from engine.runtime.config import load_config
-from engine.runtime.frames import ending, files_of, frames
+from engine.runtime.frames import FrameRecorder, FramesHeader, ending, files_of, frames
 from engine.runtime.recording import events
 from engine.runtime.redaction import Redactor
+from engine.values.errors import UserError
 from engine.values.events import BookDelta, BookLost, BookSnapshot, TopOfBook, Trade
 from tests.engine_process import (
+    BTT,
     ROOT,
     ballast,
     config_file,
@@ -93,6 +96,25 @@ def test_after_kill_nine_everything_up_to_the_last_second_is_there(config, tmp_p
     assert now_ns - left[-1].at_ns < 4 * 10**9
     assert isinstance(facts(tmp_path / "o")[-1], MARKET_FACTS)
     assert UNCLOSED in open_frames(tmp_path / "o").notes
+
+
+def test_an_hour_that_had_only_just_begun_takes_nothing_with_it(tmp_path):
+    head = FramesHeader(
+        at_ns=1, part=0, code_version="0", exchanges={"loopback": "binance"}, instruments=[BTT]
+    )
+    recorder = FrameRecorder(tmp_path, head, RecorderParams(free_bytes_min=0))
+    recorder.start()
+    recorder.take(5, "public:loopback", b"{}")
+    recorder.close()
+    (first,) = files_of(tmp_path)
+    for torn in (0, 9, 40):
+        first.with_name(first.name.replace("-0000", "-0001")).write_bytes(first.read_bytes()[:torn])
+        found = open_frames(tmp_path)
+        assert found.files == [first]
+        assert [fact.excerpt for fact in found.facts(Faults(), found.targets)] == ["{}"]
+    first.write_bytes(first.read_bytes()[:20])
+    with pytest.raises(UserError, match="before its first whole block"):
+        open_frames(tmp_path)
 
 
 def test_sigterm_ends_the_file_in_order(config, tmp_path):

@@ -73,7 +73,8 @@ def _facts(
         yield from book.read(path, LEVELS, _first_moment(updates))
     for path in updates:
         yield from book.read(path, UPDATES, 0)
-    yield from book.gathering.rest()
+    if (left := book.gathering.rest()) is not None:
+        yield left
 
 
 def _first_moment(updates: list[Path]) -> Ns:
@@ -111,6 +112,9 @@ class _Book:
                 at_ns = first_ns if is_whole else _moment(columns[3])
                 level = self._grid.tick(columns[1]), self._grid.lots(columns[2])
                 side = SIDES[columns[0]]
-                yield from self.gathering.add((at_ns, at_ns), side, level, is_whole=is_whole)
             except (ValueError, KeyError) as error:
                 self._faults.note(path, number, error)
+                continue
+            made = self.gathering.add((at_ns, at_ns), side, level, is_whole=is_whole)
+            if made is not None:
+                yield made

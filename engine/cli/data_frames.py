@@ -10,7 +10,8 @@ from adapters.codec.continuity import Dialect
 from adapters.common.wire import DEPTH, LOST, PUBLIC, stream
 from adapters.importers.faults import Faults
 from adapters.importers.imported import Imported, Targets
-from engine.runtime.frames import FramesHeader, ending, files_of, frames, read_header
+from engine.runtime.blocks import blocks
+from engine.runtime.frames import MAGIC, FramesHeader, ending, files_of, frames, read_header
 from engine.values.errors import UserError
 from engine.values.events import Event
 from engine.values.instrument import Instrument
@@ -23,7 +24,9 @@ UNCLOSED = "the recording was not closed: its process died or goes on; read to t
 
 def open_frames(path: Path) -> Imported:
     """All recordings of a directory in order of time, or one file. Raises UserError."""
-    files = files_of(path)
+    files = [file for file in files_of(path) if not is_begun_only(file)]
+    if not files:
+        raise UserError(f"{path}: the recording ends before its first whole block")
     instruments: dict[str, Instrument] = {}
     for file in files:
         header = read_header(file)
@@ -36,6 +39,11 @@ def open_frames(path: Path) -> Imported:
         facts=lambda faults, targets: _facts(files, faults, targets),
         notes=[*NOTES, *([UNCLOSED] if ending(files[-1]) is None else [])],
     )
+
+
+def is_begun_only(file: Path) -> bool:
+    """A process that died while it began an hour left a file without a whole header."""
+    return next(blocks(file, MAGIC, is_last=True), None) is None
 
 
 def _check_codecs(file: Path, header: FramesHeader) -> None:
