@@ -82,7 +82,11 @@ def started(place, out, *more):
     """A sweep in a process of its own, at the head of a group of its own."""
     command = [sys.executable, "-m", "engine.cli", *words(place, out, *more)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
@@ -145,6 +149,13 @@ def test_a_grown_grid_runs_only_what_is_new_and_counts_all_as_trials(place, tmp_
     grown = swept(place, tmp_path / "out", "--set", "params.half_spread_ticks=1.2,2.0")[1]
     assert (first["verdict"]["trials"], grown["verdict"]["trials"]) == (2, 3)
     assert (grown["from_before"], grown["ran"]) == (1, 1)
+
+
+def test_a_run_that_an_other_key_led_to_is_found_again(place, tmp_path):
+    swept(place, tmp_path / "out", "--set", "params.half_spread_ticks=1.0")
+    told = swept(place, tmp_path / "out", "--set", "params.lots=9_000_000,12_000_000")[1]
+    assert (told["from_before"], told["ran"]) == (1, 1)
+    assert {row["settings"]["params.lots"] for row in told["rows"]} == set(LOTS)
 
 
 def test_a_run_that_fails_is_told_and_not_kept(place, tmp_path):
@@ -233,6 +244,16 @@ def test_a_killed_sweep_goes_on_where_it_was_and_leaves_no_worker(place, tmp_pat
     assert code == 0
     assert (answer["from_before"], answer["ran"]) == (done, 12 - done)
     all_right(place, answer, 12)
+
+
+def test_the_interrupt_key_stops_it_with_a_word_and_without_a_traceback(place, tmp_path):
+    running = started(place, tmp_path / "out", *SLOW, "--workers", "1")
+    wait_for(lambda: lines_in(tmp_path / "out") >= 2, running)
+    os.killpg(running.pid, signal.SIGINT)
+    told, mistakes = running.communicate(timeout=WAIT_S)
+    assert running.returncode == 130
+    assert b"the same command goes on from there" in told
+    assert b"Traceback" not in mistakes
 
 
 def test_a_killed_worker_of_the_pool_loses_nothing(place, tmp_path):
@@ -424,6 +445,13 @@ def test_one_that_always_earns_is_skill_among_noises():
     best = ranked(rows, Measure.SHARPE)[0]
     assert best == skilled
     assert verdict(best, rows).is_skill
+
+
+def test_of_too_few_steps_nothing_is_told():
+    few = row(1, np.random.default_rng(5).normal(1.0, 0.1, 29))
+    found = verdict(few, [few])
+    assert found.deflated > 0.99
+    assert not found.is_skill
 
 
 def test_more_trials_never_make_the_best_more_credible():

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from engine.cli.backtest_flags import SPAN, UNITS
@@ -24,13 +25,24 @@ from engine.cli.sweep_file import Header, ResultsFile
 from engine.cli.sweep_job import Job
 from engine.cli.sweep_on import LOCAL, Executor, executor_of
 from engine.cli.sweep_plan import Asked, Plan, plan_of
-from engine.sim.sweep import Axis, Failed, Heat, Measure, Verdict, heat, ranked, verdict, widest
+from engine.sim.sweep import (
+    Axis,
+    Failed,
+    Heat,
+    Measure,
+    Row,
+    Verdict,
+    heat,
+    ranked,
+    verdict,
+    widest,
+)
 from engine.values.errors import UserError
 from engine.values.units import Ns
 
 RESULTS_NAME = "results.jsonl"
 HOME = Path("var") / "sweeps"
-FOUND_FAILURES = 1
+FOUND_FAILURES, INTERRUPTED = 1, 130
 
 
 def sweep(
@@ -120,7 +132,7 @@ def _run(
     """Run what is missing. Each row is on the disk before the next is looked at."""
     header = Header(data_hash=plan.data_hash, step_ns=plan.step_ns)
     with ResultsFile(path, header) as results:
-        there = [results.rows[job.run.job] for job in plan.jobs if job.run.job in results.rows]
+        there = [_as_asked(results, job) for job in plan.jobs if job.run.job in results.rows]
         told = Tallied(
             wanted=len(plan.jobs),
             found=len(there),
@@ -129,10 +141,19 @@ def _run(
             rows=there,
         )
         missing = [job for job in plan.jobs if job.run.job not in results.rows]
-        with board(told) as watched:
-            _take(executor, missing, results, watched)
+        try:
+            with board(told) as watched:
+                _take(executor, missing, results, watched)
+        except KeyboardInterrupt:
+            as_text(f"stopped with {counted(told)} in {path}; the same command goes on from there")
+            raise typer.Exit(INTERRUPTED) from None
         best = ranked(told.rows, measure)[:1]
         return told, verdict(best[0], results.rows.values()) if best else None
+
+
+def _as_asked(results: ResultsFile, job: Job) -> Row:
+    """A row from before by the settings of this sweep: another one may have named others."""
+    return msgspec.structs.replace(results.rows[job.run.job], settings=job.run.settings)
 
 
 def _take(executor: Executor, jobs: Sequence[Job], results: ResultsFile, watched: Board) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.cli.sweep_plan import short_names, shown
-from engine.sim.sweep import Failed, Measure, Row, Verdict, ranked
+from engine.sim.sweep import STEPS_MIN, Failed, Measure, Row, Verdict, ranked
 from engine.values.units import NS_PER_S
 
 SHOWN_MAX = 10
@@ -116,11 +116,13 @@ def judged(best: Row, found: Verdict | None) -> list[str]:
         return [first, "It has no Sharpe ratio: too few steps, or every step earned the same."]
     step = f"{best.step_ns / NS_PER_S:g} s"
     count = f"{found.trials} run{'s' if found.trials > 1 else ''}"
-    verdict = (
-        "On these data that is more than luck explains."
-        if found.is_skill
-        else "That is not enough to tell skill from luck: do not trade on it."
-    )
+    verdict = "That is not enough to tell skill from luck: do not trade on it."
+    if found.is_skill:
+        verdict = "On these data that is more than luck explains."
+    elif found.steps < STEPS_MIN:
+        verdict = (
+            f"But {found.steps} steps are too few to tell: take more data or a shorter --step."
+        )
     return [
         first,
         f"Its Sharpe ratio is {found.sharpe:+.4f} a step of {step}, over {found.steps} steps. "
