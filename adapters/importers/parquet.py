@@ -182,7 +182,7 @@ def open_parquet(path: Path) -> Imported:
         raise UserError(f"{path}: no Parquet file is in it")
     return Imported(
         kind="parquet",
-        files=files,
+        files=[*files, path / HEAD_NAME],
         instruments=head.instruments,
         facts=partial(_facts, path, files, head.instruments),
         notes=head.notes,
