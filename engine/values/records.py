@@ -27,9 +27,11 @@ from engine.values.events import (
     Stop,
     VenueState,
 )
+from engine.values.execution_records import ExecutionRecord
 from engine.values.facts import Bar
 from engine.values.instrument import Instrument
 from engine.values.intents import Hedge, Ladder
+from engine.values.ledger_words import LedgerWord
 from engine.values.units import Atoms, Lot, Ns
 
 
@@ -268,6 +270,8 @@ Record: TypeAlias = (
     | HedgeRefused
     | HedgeVenue
     | ActionRecord
+    | ExecutionRecord
+    | LedgerWord
 )
 
 
