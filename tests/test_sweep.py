@@ -22,10 +22,12 @@ from engine.cli.backtest_data import data_of
 from engine.cli.backtest_run import Wanted, run_backtest
 from engine.cli.new_market import facts_of, write_capture
 from engine.cli.sweep_file import Header, ResultsFile
+from engine.cli.sweep_job import run_job
+from engine.cli.sweep_plan import Asked, plan_of
 from engine.cli.verbs import app_of
 from engine.runtime.config import load_config
 from engine.sim.deflated import moments_of
-from engine.sim.sweep import Axis, Measure, Row, grid, heat, ranked, verdict, widest
+from engine.sim.sweep import Axis, Failed, Measure, Row, grid, heat, ranked, verdict, widest
 from engine.values.errors import UserError
 from engine.values.units import NS_PER_S
 from tests.sim.venue import BTT
@@ -158,12 +160,28 @@ def test_a_run_that_an_other_key_led_to_is_found_again(place, tmp_path):
     assert {row["settings"]["params.lots"] for row in told["rows"]} == set(LOTS)
 
 
+SHY = """
+import multiprocessing
+from strategies.fixed import FixedParams, FixedStrategy
+
+class Shy(FixedStrategy):
+    def __init__(self, params):
+        super().__init__(params)
+        if multiprocessing.parent_process() and params.lots == 12_000_000:
+            raise ValueError("not in company")
+"""
+
+
 def test_a_run_that_fails_is_told_and_not_kept(place, tmp_path):
-    kept = "backtest.balance=BTT=2e8,XYZ=5"
-    code, answer = swept(place, tmp_path / "out", "--set", kept.replace("2e8", "200000000"))
+    (tmp_path / "shy.py").write_text(SHY)
+    table = tomllib.loads((place / "mine.toml").read_text())
+    table["markets"][0]["strategy"] = f"{tmp_path / 'shy.py'}:Shy"
+    (tmp_path / "mine.toml").write_text(tomlkit.dumps(table))
+    (tmp_path / "market.gz").write_bytes((place / "market.gz").read_bytes())
+    code, answer = swept(tmp_path, tmp_path / "out", "--set", "params.lots=9_000_000,12_000_000")
     assert code == 1
     assert (answer["missing"], lines_in(tmp_path / "out")) == (1, 2)
-    assert "XYZ" in answer["failed"][0]["reason"]
+    assert "not in company" in answer["failed"][0]["reason"]
 
 
 def test_a_run_that_never_traded_says_why(place, tmp_path):
@@ -193,6 +211,9 @@ def test_a_run_that_never_traded_says_why(place, tmp_path):
         ("backtest.queue=log,first", "is none of power:N"),
         ("backtest.seed=x", "not a whole number"),
         ("runtime.timer_ms=1", "timer_ms must be"),
+        ("backtest.balance=XYZ=5", "is not ASSET=amount of"),
+        ("bands.lower=170000000.5", "is finer than 10^-0"),
+        ("playbook=no/such.toml", "no/such.toml: cannot be read"),
     ],
 )
 def test_a_bad_key_or_value_is_one_line_before_anything_runs(place, tmp_path, word, line):
@@ -278,6 +299,42 @@ def test_a_killed_worker_of_a_dask_cluster_loses_nothing(place, tmp_path):
     assert at_the_kill < 12
     assert lines_in(tmp_path / "out") == 1 + 12
     all_right(place, json.loads(told.splitlines()[-1]), 12)
+
+
+def planned(place, *sets):
+    return plan_of(
+        Asked(
+            config=place / "mine.toml",
+            paths=[place / "market.gz"],
+            epoch=0,
+            sets=list(sets),
+            wanted=Wanted(),
+            step_ns=NS_PER_S,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"data_hash": "other"}, "the data are not those"),
+        ({"strategy_hashes": ("other",)}, "the strategy's file is not the one"),
+        ({"paths": ("/no/such/file.gz",)}, "/no/such/file.gz"),
+    ],
+)
+def test_a_worker_with_other_files_refuses(place, change, reason):
+    (job,) = planned(place).jobs
+    answer = run_job(msgspec.structs.replace(job, **change))
+    assert isinstance(answer, Failed)
+    assert reason in answer.reason
+
+
+def test_a_job_names_the_run_and_not_the_folder(place, tmp_path):
+    for name in ("mine.toml", "market.gz"):
+        (tmp_path / name).write_bytes((place / name).read_bytes())
+    jobs = [planned(each, "params.lots=1,2").jobs for each in (place, tmp_path)]
+    assert [job.run.job for job in jobs[0]] == [job.run.job for job in jobs[1]]
+    assert len({job.run.job for job in jobs[0]}) == 2
 
 
 class Cluster:

@@ -114,8 +114,6 @@ def judged(best: Row, found: Verdict | None) -> list[str]:
     first = f"best: {shown(best.settings)}"
     if found is None:
         return [first, "It has no Sharpe ratio: too few steps, or every step earned the same."]
-    step = f"{best.step_ns / NS_PER_S:g} s"
-    count = f"{found.trials} run{'s' if found.trials > 1 else ''}"
     verdict = "That is not enough to tell skill from luck: do not trade on it."
     if found.is_skill:
         verdict = "On these data that is more than luck explains."
@@ -123,12 +121,16 @@ def judged(best: Row, found: Verdict | None) -> list[str]:
         verdict = (
             f"But {found.steps} steps are too few to tell: take more data or a shorter --step."
         )
+    ratio = f"Its Sharpe ratio is {found.sharpe:+.4f} a step of {best.step_ns / NS_PER_S:g} s"
+    ratio += f", over {found.steps} steps."
+    if found.trials == 1:
+        return [first, ratio, f"Chance of skill: {found.single:.1%}. {verdict}"]
     return [
         first,
-        f"Its Sharpe ratio is {found.sharpe:+.4f} a step of {step}, over {found.steps} steps. "
-        f"The best of {count} without any skill would show {found.luck_sharpe:+.4f}.",
+        f"{ratio} The best of {found.trials} runs without any skill would show "
+        f"{found.luck_sharpe:+.4f}.",
         f"Chance of skill: {found.single:.1%} had it been the only run, {found.deflated:.1%} with "
-        f"all {count} counted (deflated Sharpe ratio). {verdict}",
+        f"all {found.trials} runs counted (deflated Sharpe ratio). {verdict}",
     ]
 
 
