@@ -118,9 +118,7 @@ def judged(best: Row, found: Verdict | None) -> list[str]:
     if found.is_skill:
         verdict = "On these data that is more than luck explains."
     elif found.steps < STEPS_MIN:
-        verdict = (
-            f"But {found.steps} steps are too few to tell: take more data or a shorter --step."
-        )
+        verdict = f"But {found.steps} steps are too few to tell: take more data, or shorter steps."
     ratio = f"Its Sharpe ratio is {found.sharpe:+.4f} a step of {best.step_ns / NS_PER_S:g} s"
     ratio += f", over {found.steps} steps."
     if found.trials == 1:
