@@ -149,7 +149,7 @@ def main(directory: Path) -> None:
             break
         found.append(one)
     last = len(found)
-    pairs = [(one, two) for one in range(1, last + 1) for two in range(1 + one % 8, last + 1, 8)]
+    pairs = [(one, two) for one in range(1, last + 1) for two in range(1 + one % 16, last + 1, 16)]
     found += [tried(directory / f"{one}-{two}", (one, two)) for one, two in pairs]
     ended = {Status.DONE.value, Status.FAILED.value}
     bad = [one for one in found if one["executed"] > 1 or one["status"] not in ended]
