@@ -84,16 +84,16 @@ def _beyond_now(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[Fo
         return _is_search(node, nows) or (isinstance(node, ast.Name) and node.id in places)
 
     for node in ast.walk(function):
-        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
-            if _reaches(node.slice, is_now, is_place):
+        match node:
+            case ast.Subscript(slice=index, ctx=ast.Load()) if _reaches(index, is_now, is_place):
                 yield node, Rule.AHEAD, "this entry is later than view.now_ns"
-        elif isinstance(node, ast.Call) and _called(node) in LOOKUPS:
-            if any(_adds(each, is_now) for each in node.args):
+            case ast.Call(args=args) if _called(node) in LOOKUPS and _any_adds(args, is_now):
                 yield node, Rule.AHEAD, "this looks up a moment later than view.now_ns"
-        elif isinstance(node, ast.comprehension):
-            for test in node.ifs:
-                if _wants_later(test, is_now):
-                    yield test, Rule.AHEAD, "this keeps what is later than view.now_ns"
+            case ast.comprehension(ifs=tests):
+                for test in tests:
+                    yield from _later(test, is_now)
+            case _:
+                pass
 
 
 def _followed(function: ast.AST) -> tuple[set[str], set[str]]:
@@ -137,6 +137,10 @@ def _is_search(node: ast.expr, nows: set[str]) -> bool:
     )
 
 
+def _any_adds(nodes: list[ast.expr], is_it: Callable[[ast.expr], bool]) -> bool:
+    return any(_adds(each, is_it) for each in nodes)
+
+
 def _adds(node: ast.expr, is_it: Callable[[ast.expr], bool]) -> bool:
     """Whether something is added to it anywhere in this expression."""
     for each in ast.walk(node):
@@ -160,12 +164,13 @@ def _reaches(
     return is_place(index) or _adds(index, is_place) or _adds(index, is_now)
 
 
-def _wants_later(test: ast.expr, is_now: Callable[[ast.expr], bool]) -> bool:
+def _later(test: ast.expr, is_now: Callable[[ast.expr], bool]) -> Iterator[Found]:
+    """A filter that keeps what lies behind now."""
     for each in ast.walk(test):
-        if isinstance(each, ast.Compare) and len(each.ops) == 1:
-            left, op, right = each.left, each.ops[0], each.comparators[0]
-            if is_now(right) and isinstance(op, ast.Gt | ast.GtE):
-                return True
-            if is_now(left) and isinstance(op, ast.Lt | ast.LtE):
-                return True
-    return False
+        match each:
+            case ast.Compare(ops=[ast.Gt() | ast.GtE()], comparators=[right]) if is_now(right):
+                yield test, Rule.AHEAD, "this keeps what is later than view.now_ns"
+            case ast.Compare(left=left, ops=[ast.Lt() | ast.LtE()]) if is_now(left):
+                yield test, Rule.AHEAD, "this keeps what is later than view.now_ns"
+            case _:
+                pass

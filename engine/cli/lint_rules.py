@@ -98,15 +98,16 @@ class Names:
 
 def imported(tree: ast.Module) -> Iterator[Found]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                if found := reach_of(alias.name):
-                    yield node, *found
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            if found := reach_of(node.module):
+        match node:
+            case ast.Import(names=aliases):
+                wrong = [found for alias in aliases if (found := reach_of(alias.name))]
+                yield from ((node, *found) for found in wrong)
+            case ast.ImportFrom(module=str(module), level=0) if found := reach_of(module):
                 yield node, *found
-            elif any(alias.name == "*" for alias in node.names):
+            case ast.ImportFrom(level=0, names=[ast.alias(name="*")]):
                 yield node, Rule.HIDDEN, "import * brings names that cannot be seen from here"
+            case _:
+                pass
 
 
 def reached(tree: ast.Module, names: Names) -> Iterator[Found]:
@@ -147,15 +148,19 @@ def kept(tree: ast.Module, names: Names) -> Iterator[Found]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Global):
             yield node, Rule.STATE, f"global {', '.join(node.names)} {SHARED}"
-        if isinstance(node, FUNCTIONS):
-            defaults = [*node.args.defaults, *(each for each in node.args.kw_defaults if each)]
-            for default in defaults:
-                if _is_mutable(default, names):
-                    yield default, Rule.STATE, f"this default {SHARED}"
-            local = _locals(node)
-            for changed, name in _changed(node):
-                if name in shared and name not in local:
-                    yield changed, Rule.STATE, f"{name} {SHARED}"
+        elif isinstance(node, FUNCTIONS):
+            yield from _shared_defaults(node, names)
+            theirs = shared - _locals(node)
+            wrong = [(changed, name) for changed, name in _changed(node) if name in theirs]
+            yield from ((changed, Rule.STATE, f"{name} {SHARED}") for changed, name in wrong)
+
+
+def _shared_defaults(
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda, names: Names
+) -> Iterator[Found]:
+    for default in [*node.args.defaults, *(each for each in node.args.kw_defaults if each)]:
+        if _is_mutable(default, names):
+            yield default, Rule.STATE, f"this default {SHARED}"
 
 
 def _class_state(tree: ast.Module, names: Names) -> Iterator[Found]:
