@@ -279,7 +279,7 @@ def test_an_approval_that_expired_or_whose_key_is_gone_no_longer_counts() -> Non
     assert "otto, who approved it, is no longer operations" in made.proposals["p1"].why
     made = allowed()
     other = msgspec.structs.replace(OTTO.person(), key=OLGA.public)
-    made.load(roster_set(ANNA.person(), FAY.person(), other))
+    made.remember(roster_set(ANNA.person(), FAY.person(), other))
     assert made.begin(NOW).begins == []
     assert "has another key" in made.proposals["p1"].why
 
