@@ -2,6 +2,7 @@
 
 import typer
 
+from engine.cli.treasury_calibrate import calibrate_verb
 from engine.cli.treasury_check import check, liquid
 from engine.cli.treasury_inbox import carry_out, inbox
 from engine.cli.treasury_ledger import gains, ledger
@@ -15,6 +16,7 @@ app.command()(liquid)
 app.command()(check)
 app.command()(ledger)
 app.command()(gains)
+app.command("calibrate")(calibrate_verb)
 for verb in (authority, propose, approve, reject, evidence, inbox, carry_out, simulate):
     app.command()(verb)
 app.add_typer(roster_app)

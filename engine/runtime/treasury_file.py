@@ -16,9 +16,11 @@ from engine.treasury.authority import AssetRule
 from engine.treasury.authority_check import params_problems
 from engine.treasury.authority_params import AuthorityParams
 from engine.treasury.books_params import BooksParams
+from engine.treasury.execution_params import ExecutionParams
 from engine.treasury.limit_rows import row_problem
 from engine.treasury.liquid import LiquidParams
 from engine.treasury.params import AssetParams, BucketParams, MoneyParams, PlaceKind, PlaceParams
+from engine.treasury.rebalance import RebalanceParams
 from engine.treasury.score import ScoreParams
 from engine.values.errors import UserError
 from engine.values.table_check import problems
@@ -49,6 +51,8 @@ class TreasuryFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     scores: list[ScoreParams] = []
     authority: AuthorityParams | None = None
     books: BooksParams | None = None
+    execution: ExecutionParams | None = None
+    rebalance: RebalanceParams | None = None
 
 
 def load_treasury(path: Path) -> TreasuryFile:
