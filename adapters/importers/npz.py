@@ -8,7 +8,9 @@ to be cleared or not; without any, the book begins empty, as it does there. Rows
 """
 
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,7 @@ import numpy as np
 from adapters.importers.books import best_first
 from adapters.importers.faults import Faults
 from adapters.importers.grid import Decimals, Grid, instrument_of
-from adapters.importers.imported import Imported, Targets
+from adapters.importers.imported import MOMENT_NS_MAX, Imported, Targets
 from engine.values.errors import UserError
 from engine.values.events import BookDelta, BookSnapshot, Event, Trade
 from engine.values.instrument import Instrument
@@ -35,6 +37,11 @@ OLD_COLUMNS = 6
 UNITS = ((10**17, 1), (10**14, 1_000), (10**11, 1_000_000))
 """A moment above the first number is counted in so many ns: ns, us or ms since 1970."""
 DATE = re.compile(r"[_-]?\d{4}-?\d{2}-?\d{2}.*$")
+DAMAGE = (
+    OSError, ValueError, KeyError, EOFError, AttributeError, TypeError, MemoryError,
+    NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error,
+)  # fmt: skip
+"""What reading a torn or foreign file may raise, as numpy and zipfile do it."""
 NOTES = [
     "the file names no market: its name does, up to the date",
     "trade ids are running numbers, and books are numbered from 1",
@@ -83,10 +90,10 @@ def symbol_of(path: Path) -> str:
 def read(path: Path) -> Feed:
     """One file of either form. Raises UserError."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             name = "data" if "data" in file.files else next(iter(file.files), "")
             data = file[name]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+    except DAMAGE as error:
         raise UserError(f"{path}: not a readable npz file: {error}") from error
     names = data.dtype.names or ()
     if all(name in names for name in FIELDS):
@@ -136,8 +143,8 @@ def _columns(
     return Feed(
         kinds=kinds,
         is_buy=is_buy,
-        venue_ns=np.maximum(stamps[0], 0) * unit,
-        at_ns=stamps[1] * unit,
+        venue_ns=_as_ns(stamps[0], unit),
+        at_ns=_as_ns(stamps[1], unit),
         price_at=price_at,
         size_at=size_at,
         prices=_texts(prices),
@@ -147,8 +154,15 @@ def _columns(
     )
 
 
+def _as_ns(stamps: Array, unit: int) -> Array:
+    """0 where no time is told, and what cannot be in ns is later than any moment may be."""
+    most = MOMENT_NS_MAX // unit + 1
+    found: Array = np.clip(stamps, 0, most) * unit
+    return found
+
+
 def _unit(stamps: Array) -> int:
-    latest = int(stamps.max()) if len(stamps) else 0
+    latest = int(np.median(stamps)) if len(stamps) else 0
     return next((unit for least, unit in UNITS if latest > least), 1)
 
 
@@ -229,6 +243,7 @@ class _Rows:
         kinds = feed.kinds
         is_known = np.isin(kinds, (DEPTH, TRADE, SNAPSHOT))
         is_bad = is_known & ((ticks < 0) | (lots < 0) | ((kinds == TRADE) & (lots == 0)))
+        is_bad |= (feed.at_ns > MOMENT_NS_MAX) | (feed.venue_ns > MOMENT_NS_MAX)
         for at in np.flatnonzero(is_bad).tolist():
             price, size = feed.prices[feed.price_at[at]], feed.sizes[feed.size_at[at]]
             why = f"kind {kinds[at]} with price {price} and size {size}"
