@@ -23,6 +23,7 @@ from tests.action_builders import (
     OTTO,
     POLICY,
     Signer,
+    addresses,
     authority,
     desk,
     override_rows,
@@ -110,6 +111,9 @@ def test_the_same_rows_in_other_words_are_not_wider() -> None:
 
 def test_new_functions_assets_and_desks_are_wider() -> None:
     assert wider(POLICY, authority(desk="real")) != ""
+    elsewhere = [*addresses(), addresses()[0] | {"address": "TXthief"}]
+    found = wider(POLICY, authority(addresses=elsewhere))
+    assert found == "the address TXthief of cold wallet is new"
     fewer = msgspec.structs.replace(POLICY, functions=POLICY.functions[:1])
     assert wider(fewer, POLICY) == "the function rebates is new"
     assert wider(POLICY, fewer) == ""

@@ -272,7 +272,7 @@ class ActionDesk:
         )
 
     def _refusal(self, proposal: Proposal, ruling: Ruling) -> str:
-        if fault := self.authority.coins_problem(proposal.request.action):
+        if fault := self.authority.action_problem(proposal.request.action):
             return fault
         return f"the policy refuses it by now: {ruling.why}" if ruling.tier is Tier.REFUSED else ""
 

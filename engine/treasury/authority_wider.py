@@ -74,6 +74,9 @@ def _wider(was: Authority, now: Authority) -> Iterator[str]:
     for function in now.functions:
         if function not in was.functions:
             yield f"the function {function} is new"
+    for target in now.addresses:
+        if target not in was.addresses:
+            yield f"the address {target.address} of {target.place} is new"
     before_by = {row.trigger: row for row in was.overrides}
     for row in now.overrides:
         if _is_wider(before_by.get(row.trigger), row):
