@@ -46,6 +46,11 @@ def moment(at_ns: Ns) -> Ns:
     return at_ns
 
 
+def venue_moment(venue_ns: Ns) -> Ns:
+    """As `moment`, but 0 says that the venue tells none. Raises ValueError."""
+    return moment(venue_ns) if venue_ns else 0
+
+
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Lines of a text file, plain, .gz, .xz or .zst, counted from 1. Raises UserError."""
     for number, line in numbered(path):

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from adapters.importers.books import Gathering
 from adapters.importers.faults import Faults
 from adapters.importers.grid import Decimals, Grid, instrument_of
-from adapters.importers.imported import Imported, Targets, moment, text_lines
+from adapters.importers.imported import Imported, Targets, moment, text_lines, venue_moment
 from engine.values.errors import UserError
 from engine.values.events import Event, Trade
 from engine.values.instrument import Instrument
@@ -112,7 +112,7 @@ class _Books:
     def read(self, columns: Columns) -> Event | None:
         """The message before this row, where the row begins another."""
         level = self._grid.tick(columns[6]), self._grid.lots(columns[7])
-        stamps = moment(int(columns[3]) * NS_PER_US), moment(int(columns[2]) * NS_PER_US)
+        stamps = moment(int(columns[3]) * NS_PER_US), venue_moment(int(columns[2]) * NS_PER_US)
         side, is_whole = SIDES[columns[5]], SNAPSHOT[columns[4]]
         return self._gathering.add(stamps, side, level, is_whole=is_whole)
 
@@ -140,7 +140,7 @@ class _Trades:
         return Trade(
             market=self._market,
             at_ns=at_ns,
-            venue_ns=moment(int(columns[2]) * NS_PER_US),
+            venue_ns=venue_moment(int(columns[2]) * NS_PER_US),
             trade_id=_trade_id(columns[4], self._number),
             tick=self._grid.tick(columns[6]),
             lots=lots,
