@@ -75,7 +75,13 @@ class Truth:
         mark = position = None
         self.covered, covered = [], 0
         cash = net = cost = realised = spread = 0
+        is_known = False
         for index, row in enumerate(self.rows):
+            is_known = is_known or row.get("market") == self.market
+            is_hedge = row["kind"] == "HedgeSent" and row["hedge_market"] == self.market
+            if is_hedge and is_known and row["mid_half_ticks"]:
+                mark = row["mid_half_ticks"]
+                self.marks.append((row["at_ns"], mark))
             if row.get("market") == self.market:
                 if row["kind"] == "Opening":
                     settled = row["trade_id"]

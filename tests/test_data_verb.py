@@ -16,6 +16,7 @@ from adapters.importers.faults import Faults
 from adapters.importers.order import Clock, corrected, watched
 from adapters.importers.parquet import fact_of, open_parquet, row_of, write_parquet
 from adapters.importers.regrid import Regrid
+from engine.cli.backtest_data import hash_of
 from engine.cli.data_sources import Order, on_one_clock, open_sources, prepare, wished
 from engine.values.errors import UserError
 from engine.values.events import (
@@ -158,6 +159,14 @@ def test_a_real_wire_comes_back_from_parquet_and_facts_as_it_went(tmp_path):
     facts = facts_in(found)
     write_parquet(tmp_path / "out", found.instruments, [], facts)
     assert facts_in(open_parquet(tmp_path / "out")) == facts
+
+
+def test_the_units_of_parquet_count_in_what_a_back_test_rests_on(tmp_path):
+    facts = all_kinds()
+    for name, item in (("a", BTT), ("b", msgspec.structs.replace(BTT, price_exponent=9))):
+        write_parquet(tmp_path / name, [item, other_market()], [], facts)
+    one, other = (open_parquet(tmp_path / name) for name in ("a", "b"))
+    assert hash_of(one.files) != hash_of(other.files)
 
 
 def test_a_damaged_parquet_file_is_said_by_its_name(tmp_path):

@@ -1,7 +1,10 @@
 """Foreign market data become exact facts; what is wrong with them is said by file and line."""
 
+import gzip
 import json
 import random
+import re
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -256,6 +259,23 @@ def test_an_npz_snapshot_of_its_own_without_a_time_goes_before_the_feed(tmp_path
     assert facts[1:] == wanted_facts()[1:]
 
 
+def test_npz_rows_of_single_orders_are_counted_and_passed_over(tmp_path):
+    np.savez(
+        tmp_path / "x.npz", data=events((10 | BOTH | BUYER, T_NS, T_NS, 5.0, 1.0), *feed_rows())
+    )
+    facts, faults, _ = read(tmp_path / "x.npz")
+    assert len(facts) == len(wanted_facts())
+    assert faults.passed_over == {"rows of kind 10": 1}
+
+
+def test_a_second_npz_snapshot_replaces_the_book(tmp_path):
+    later = [(ev, t + 99, t + 99, price + 1, 7.0) for ev, _, t, price, _ in feed_rows()[1:3]]
+    np.savez(tmp_path / "x.npz", data=events(*feed_rows(), *later))
+    facts, _, _ = read(tmp_path / "x.npz")
+    assert isinstance(facts[-1], BookSnapshot)
+    assert (facts[-1].bids, facts[-1].asks) == ([(1011, 70)], [(1012, 70)])
+
+
 def test_bad_npz_rows_are_named_by_their_number(tmp_path):
     rows = [*feed_rows(), (DEPTH | BOTH | BUYER, T_NS + 9, T_NS + 20, float("nan"), 1.0)]
     np.savez(tmp_path / "btcusdt.npz", data=events(*rows))
@@ -279,10 +299,11 @@ def test_tardis_and_npz_of_the_same_market_say_the_same_book(tmp_path):
         side, price = dice.choice(("bid", "ask")), 1000 + dice.randrange(-20, 20)
         price += 30 if side == "ask" else 0
         size, is_whole = dice.randrange(0, 50), n < 10
-        rows.append(book_row(n // 3 * 10, side, price / 10, size / 4, whole=is_whole))
+        late = 0 if is_whole else n // 3 * 10
+        rows.append(book_row(late, side, price / 10, size / 4, whole=is_whole))
         flag = BUYER if side == "bid" else SELLER
         kind = SNAPSHOT if is_whole else DEPTH
-        at = (T_US + n // 3 * 10) * 1_000
+        at = (T_US + late) * 1_000
         made.append((kind | BOTH | flag, at - 5_000, at, price / 10, size / 4))
     np.savez(tmp_path / "x.npz", data=events(*made))
     tardis, _, _ = read(written(tmp_path / "book.csv", rows))
@@ -360,6 +381,45 @@ def repacked(tmp_path, rows):
     path = tmp_path / "x.jsonl"
     path.write_text("\n".join(json.dumps(row, separators=(",", ":")) for row in rows))
     return path
+
+
+@pytest.mark.parametrize("exchange", ["BYBIT", "BINANCE"])
+def test_a_bad_row_of_a_capture_is_named_by_its_line_and_the_rest_is_read(tmp_path, exchange):
+    rows = packed_lines(capture(exchange))
+    whole, _, _ = read(capture(exchange))
+    bad = [*rows[:40], b'{"t":"recv","ts":"noon"}', b"rubbish", *rows[40:]]
+    (tmp_path / "x.jsonl").write_bytes(b"\n".join(bad))
+    facts, faults, _ = read(tmp_path / "x.jsonl")
+    assert facts == whole
+    assert [each.line for each in faults.first] == [41, 42]
+
+
+@pytest.mark.parametrize("exchange", ["BYBIT", "KRAKEN"])
+def test_a_change_that_names_no_number_costs_the_book(tmp_path, exchange):
+    rows = [json.loads(line) for line in packed_lines(capture(exchange))]
+    mark = '"type":"delta"' if exchange == "BYBIT" else '"c":'
+    at = [n for n, row in enumerate(rows) if mark in row.get("data", "") and "book" in row["data"]]
+    near = rows[at[30]]
+    price = re.search(r'\[\["([0-9.]+)"', near["data"])[1]
+    near["data"] = near["data"].replace(price, "x.y", 1)
+    facts, faults, _ = read(repacked(tmp_path, rows))
+    assert [each.line for each in faults.first] == [at[30] + 1]
+    assert [fact.reason[:17] for fact in facts if isinstance(fact, BookLost)] == [
+        "unreadable levels"
+    ]
+    assert crossings(facts) == 0
+
+
+def test_bad_lines_and_frames_of_a_wire_are_named_and_a_lost_book_is_said(tmp_path):
+    with gzip.open(spot_wire()[0]) as file:
+        rows = [line.rstrip(b"\n") for line in islice(file, 2_000)]
+    depth = next(n for n, row in enumerate(rows) if n > 1_500 and b"depthUpdate" in row)
+    rows[depth] = rows[depth][:-30]
+    rows.insert(700, b"no stamp at all")
+    (tmp_path / "x.txt").write_bytes(b"\n".join(rows))
+    facts, faults, _ = read(tmp_path / "x.txt")
+    assert [each.line for each in faults.first] == [701, depth + 2]
+    assert sum(isinstance(fact, BookLost) for fact in facts) == 1
 
 
 def test_the_spot_wire_holds_what_it_is_known_to_hold():

@@ -133,6 +133,16 @@ def test_a_hedge_costs_its_distance_from_the_mid_when_it_was_sent():
     assert (mine.fills, mine.slippage_half) == (1, {other: 2 * 2 * 5 * each})
 
 
+def test_a_market_that_is_only_hedged_in_is_marked_by_the_mids_of_its_hedges():
+    other = "BTC/USDT@loopback"
+    paid = fill(3, BUY, 46, 2, 1, market=other, client_id="h", is_maker=False)
+    seen = decision(1, 30, 31, market=other)
+    market = {
+        e.market: e for e in told(started(), seen, hedge_sent(2, "h", other, 90), paid).epochs
+    }
+    assert market[other].outcome.profit_atoms == 2 * 45 - 2 * 46
+
+
 def test_a_market_whose_tick_nobody_wrote_down_counts_ticks_times_lots():
     found = told(started(), decision(1), fill(2, BUY, 61, 10, 1), known=False)
     assert found.instruments[MARKET].tick_lot_atoms == 1

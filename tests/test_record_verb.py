@@ -14,14 +14,25 @@ import tomlkit
 from adapters.importers.faults import Faults
 from engine.cli.adapters import adapter_of, options_of
 from engine.cli.assemble import keys_of
-from engine.cli.data_frames import open_frames
+from engine.cli.data_frames import UNCLOSED, open_frames
 from engine.cli.recording_frames import frame_recorder, listen
+from engine.runtime.block_file import RecorderParams
 from engine.runtime.clock import MonotonicClock
 from engine.runtime.config import load_config
-from engine.runtime.frames import ending, files_of, frames
+from engine.runtime.frames import FrameRecorder, FramesHeader, ending, files_of, frames
+from engine.runtime.recording import events
 from engine.runtime.redaction import Redactor
+from engine.values.errors import UserError
 from engine.values.events import BookDelta, BookLost, BookSnapshot, TopOfBook, Trade
-from tests.engine_process import ROOT, ballast, config_file, until, venue_process
+from tests.engine_process import (
+    BTT,
+    ROOT,
+    ballast,
+    config_file,
+    engine_process,
+    until,
+    venue_process,
+)
 
 MARKET_FACTS = (BookSnapshot, BookDelta, BookLost, TopOfBook, Trade)
 
@@ -84,6 +95,26 @@ def test_after_kill_nine_everything_up_to_the_last_second_is_there(config, tmp_p
     now_ns = time.time_ns()
     assert now_ns - left[-1].at_ns < 4 * 10**9
     assert isinstance(facts(tmp_path / "o")[-1], MARKET_FACTS)
+    assert UNCLOSED in open_frames(tmp_path / "o").notes
+
+
+def test_an_hour_that_had_only_just_begun_takes_nothing_with_it(tmp_path):
+    head = FramesHeader(
+        at_ns=1, part=0, code_version="0", exchanges={"loopback": "binance"}, instruments=[BTT]
+    )
+    recorder = FrameRecorder(tmp_path, head, RecorderParams(free_bytes_min=0))
+    recorder.start()
+    recorder.take(5, "public:loopback", b"{}")
+    recorder.close()
+    (first,) = files_of(tmp_path)
+    for torn in (0, 9, 40):
+        first.with_name(first.name.replace("-0000", "-0001")).write_bytes(first.read_bytes()[:torn])
+        found = open_frames(tmp_path)
+        assert found.files == [first]
+        assert [fact.excerpt for fact in found.facts(Faults(), found.targets)] == ["{}"]
+    first.write_bytes(first.read_bytes()[:20])
+    with pytest.raises(UserError, match="before its first whole block"):
+        open_frames(tmp_path)
 
 
 def test_sigterm_ends_the_file_in_order(config, tmp_path):
@@ -155,3 +186,40 @@ async def test_the_frames_decode_to_the_very_facts_that_the_engine_heard(config,
     recorder.close()
     assert isinstance(heard.facts[-1], BookLost)
     assert facts(tmp_path / "o") == heard.facts
+
+
+def test_the_switch_of_run_records_frames_beside_the_session(config, tmp_path):
+    table = tomlkit.parse(config.read_text())
+    table["runtime"]["record_frames"] = True
+    config.write_text(tomlkit.dumps(table))
+    with engine_process(config) as engine:
+        engine.quoting()
+        assert engine.ask("stop") == {"open_orders": 0}
+        assert engine.wait() == 0
+        assert "Traceback" not in engine.err.read_text()
+    (file,) = files_of(engine.data)
+    assert ending(file).goes_on is False
+    raw = [(fact.at_ns, fact) for fact in facts(engine.data)]
+    heard = [fact for fact in events(engine.data) if isinstance(fact, MARKET_FACTS)]
+    assert sum(isinstance(fact, BookDelta) for fact in heard) > 3
+    told = {at for at, _ in raw}
+    assert all(fact.at_ns in told for fact in heard)
+    assert [fact for _, fact in raw][: len(heard) // 2] == heard[: len(heard) // 2]
+
+
+def test_frames_that_cannot_be_kept_are_one_alert_and_the_engine_goes_on(config, tmp_path):
+    table = tomlkit.parse(config.read_text())
+    table["runtime"]["record_frames"] = True
+    config.write_text(tomlkit.dumps(table))
+    before = (
+        "import engine.cli.recording_frames as m\n"
+        "from engine.runtime.block_file import RecorderParams\n"
+        "from functools import partial\n"
+        "m.FrameRecorder = partial(m.FrameRecorder, params=RecorderParams(free_bytes_min=10**18))\n"
+    )
+    with engine_process(config, before=before) as engine:
+        engine.quoting()
+        until(lambda: "recording of frames ended" in engine.err.read_text(), "the alert")
+        engine.quoting()
+        assert engine.ask("stop") == {"open_orders": 0}
+        assert engine.wait() == 0

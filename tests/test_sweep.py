@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from io import StringIO
 from pathlib import Path
 
 import msgspec
@@ -16,21 +17,26 @@ import pytest
 import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.testing import CliRunner
 
 from engine.cli.backtest_data import data_of
 from engine.cli.backtest_run import Wanted, run_backtest
 from engine.cli.new_market import facts_of, write_capture
+from engine.cli.sweep_board import Tallied, drawn, failures
 from engine.cli.sweep_file import Header, ResultsFile
+from engine.cli.sweep_job import run_job
+from engine.cli.sweep_plan import Asked, plan_of
 from engine.cli.verbs import app_of
 from engine.runtime.config import load_config
 from engine.sim.deflated import moments_of
-from engine.sim.sweep import Axis, Measure, Row, grid, heat, ranked, verdict, widest
+from engine.sim.sweep import Axis, Failed, Measure, Row, grid, heat, ranked, verdict, widest
 from engine.values.errors import UserError
 from engine.values.units import NS_PER_S
 from tests.sim.venue import BTT
 
-DEMO = Path(__file__).resolve().parent.parent / "configs" / "demo.toml"
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "configs" / "demo.toml"
 WIDTHS, LOTS = (0.6, 1.2, 2.0), (9_000_000, 12_000_000)
 SETS = ["--set", "params.half_spread_ticks=0.6,1.2,2.0", "params.lots=9_000_000,12_000_000"]
 SLOW = [*SETS, "backtest.seed=1,2"]
@@ -82,7 +88,11 @@ def started(place, out, *more):
     """A sweep in a process of its own, at the head of a group of its own."""
     command = [sys.executable, "-m", "engine.cli", *words(place, out, *more)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
@@ -147,12 +157,35 @@ def test_a_grown_grid_runs_only_what_is_new_and_counts_all_as_trials(place, tmp_
     assert (grown["from_before"], grown["ran"]) == (1, 1)
 
 
+def test_a_run_that_an_other_key_led_to_is_found_again(place, tmp_path):
+    swept(place, tmp_path / "out", "--set", "params.half_spread_ticks=1.0")
+    told = swept(place, tmp_path / "out", "--set", "params.lots=9_000_000,12_000_000")[1]
+    assert (told["from_before"], told["ran"]) == (1, 1)
+    assert {row["settings"]["params.lots"] for row in told["rows"]} == set(LOTS)
+
+
+SHY = """
+import multiprocessing
+from strategies.fixed import FixedParams, FixedStrategy
+
+class Shy(FixedStrategy):
+    def __init__(self, params):
+        super().__init__(params)
+        if multiprocessing.parent_process() and params.lots == 12_000_000:
+            raise ValueError("not in company")
+"""
+
+
 def test_a_run_that_fails_is_told_and_not_kept(place, tmp_path):
-    kept = "backtest.balance=BTT=2e8,XYZ=5"
-    code, answer = swept(place, tmp_path / "out", "--set", kept.replace("2e8", "200000000"))
+    (tmp_path / "shy.py").write_text(SHY)
+    table = tomllib.loads((place / "mine.toml").read_text())
+    table["markets"][0]["strategy"] = f"{tmp_path / 'shy.py'}:Shy"
+    (tmp_path / "mine.toml").write_text(tomlkit.dumps(table))
+    (tmp_path / "market.gz").write_bytes((place / "market.gz").read_bytes())
+    code, answer = swept(tmp_path, tmp_path / "out", "--set", "params.lots=9_000_000,12_000_000")
     assert code == 1
     assert (answer["missing"], lines_in(tmp_path / "out")) == (1, 2)
-    assert "XYZ" in answer["failed"][0]["reason"]
+    assert "not in company" in answer["failed"][0]["reason"]
 
 
 def test_a_run_that_never_traded_says_why(place, tmp_path):
@@ -182,6 +215,9 @@ def test_a_run_that_never_traded_says_why(place, tmp_path):
         ("backtest.queue=log,first", "is none of power:N"),
         ("backtest.seed=x", "not a whole number"),
         ("runtime.timer_ms=1", "timer_ms must be"),
+        ("backtest.balance=XYZ=5", "is not ASSET=amount of"),
+        ("bands.lower=170000000.5", "is finer than 10^-0"),
+        ("playbook=no/such.toml", "no/such.toml: cannot be read"),
     ],
 )
 def test_a_bad_key_or_value_is_one_line_before_anything_runs(place, tmp_path, word, line):
@@ -235,6 +271,16 @@ def test_a_killed_sweep_goes_on_where_it_was_and_leaves_no_worker(place, tmp_pat
     all_right(place, answer, 12)
 
 
+def test_the_interrupt_key_stops_it_with_a_word_and_without_a_traceback(place, tmp_path):
+    running = started(place, tmp_path / "out", *SLOW, "--workers", "1")
+    wait_for(lambda: lines_in(tmp_path / "out") >= 2, running)
+    os.killpg(running.pid, signal.SIGINT)
+    told, mistakes = running.communicate(timeout=WAIT_S)
+    assert running.returncode == 130
+    assert b"the same command goes on from there" in told
+    assert b"Traceback" not in mistakes
+
+
 def test_a_killed_worker_of_the_pool_loses_nothing(place, tmp_path):
     running = started(place, tmp_path / "out", *SLOW, "--workers", "2")
     wait_for(lambda: lines_in(tmp_path / "out") >= 3, running)
@@ -257,6 +303,43 @@ def test_a_killed_worker_of_a_dask_cluster_loses_nothing(place, tmp_path):
     assert at_the_kill < 12
     assert lines_in(tmp_path / "out") == 1 + 12
     all_right(place, json.loads(told.splitlines()[-1]), 12)
+
+
+def planned(place, *sets):
+    return plan_of(
+        Asked(
+            config=place / "mine.toml",
+            paths=[place / "market.gz"],
+            epoch=0,
+            sets=list(sets),
+            wanted=Wanted(),
+            step_ns=NS_PER_S,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"data_hash": "other"}, "the data are not those"),
+        ({"strategy_hashes": ("other",)}, "the strategy's file is not the one"),
+        ({"code_hash": "other"}, "the engine here is not the one"),
+        ({"paths": ("/no/such/file.gz",)}, "/no/such/file.gz"),
+    ],
+)
+def test_a_worker_with_other_files_refuses(place, change, reason):
+    (job,) = planned(place).jobs
+    answer = run_job(msgspec.structs.replace(job, **change))
+    assert isinstance(answer, Failed)
+    assert reason in answer.reason
+
+
+def test_a_job_names_the_run_and_not_the_folder(place, tmp_path):
+    for name in ("mine.toml", "market.gz"):
+        (tmp_path / name).write_bytes((place / name).read_bytes())
+    jobs = [planned(each, "params.lots=1,2").jobs for each in (place, tmp_path)]
+    assert [job.run.job for job in jobs[0]] == [job.run.job for job in jobs[1]]
+    assert len({job.run.job for job in jobs[0]}) == 2
 
 
 class Cluster:
@@ -283,8 +366,11 @@ class Cluster:
         log = self.directory / f"{what}-{len(self.workers)}-{time.monotonic_ns()}.log"
         module = f"distributed.cli.dask_{what}"
         command = [sys.executable, "-m", module, *more, "--host", "127.0.0.1"]
+        env = os.environ | {"PYTHONPATH": str(ROOT)}  # the very engine that is tested
         with log.open("wb") as file:
-            return subprocess.Popen(command, stdout=file, stderr=file, cwd=self.directory), log
+            return subprocess.Popen(
+                command, stdout=file, stderr=file, cwd=self.directory, env=env
+            ), log
 
     def _address(self, log):
         found = re.search(r"Scheduler at: +(tcp://127\.0\.0\.1:\d+)", log.read_text())
@@ -426,6 +512,13 @@ def test_one_that_always_earns_is_skill_among_noises():
     assert verdict(best, rows).is_skill
 
 
+def test_of_too_few_steps_nothing_is_told():
+    few = row(1, np.random.default_rng(5).normal(1.0, 0.1, 29))
+    found = verdict(few, [few])
+    assert found.deflated > 0.99
+    assert not found.is_skill
+
+
 def test_more_trials_never_make_the_best_more_credible():
     best = row(999, np.random.default_rng(5).normal(0.2, 1.0, 200))
     chances = [verdict(best, [best, *noise(count)]).deflated for count in (10, 100, 1_000)]
@@ -447,6 +540,20 @@ def test_a_map_shows_the_best_over_what_it_does_not_show():
     assert heat(rows, Measure.PROFIT, x, None).cells == [[21, 22, 23]]
     assert heat(rows[:2], Measure.PROFIT, x, y).cells == [[11, 12, None], [None] * 3]
     assert widest(axes) == axes[:2]
+
+
+def test_the_board_shows_the_best_first_and_what_is_under_way():
+    rows = [row(1, (1.0, 2.0, 4.0), lots=5), row(2, (1.0, 2.0, 2.5), lots=7)]
+    failed = [Failed(job="x", settings={"lots": 9}, reason="no memory")]
+    told = Tallied(
+        wanted=4, found=1, measure=Measure.PROFIT, keys=["lots"], rows=rows[::-1], failed=failed
+    )
+    console = Console(file=StringIO(), force_terminal=True, width=100)
+    console.print(drawn(told))
+    shown = console.file.getvalue()
+    assert "2 of 4 runs, 1 of them from before, 1 failed" in shown
+    assert 0 < shown.index("+7 USDT") < shown.index("+5.5 USDT")
+    assert failures(told) == ["failed: lots=9: no memory"]
 
 
 def test_equal_rows_stand_in_an_order_that_does_not_depend_on_when_they_came():

@@ -1,9 +1,13 @@
 """A tear sheet on paper: one page and its tables with the same cells, and two of them compared."""
 
 import csv
+import gzip
 import json
+import os
+import subprocess
 import sys
 from decimal import Decimal
+from itertools import islice
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +16,7 @@ from engine.cli.verbs import app_of
 from engine.runtime.recorder import Recorder, RecorderParams
 from engine.sim.profit_parts import PARTS
 from engine.values.errors import UserError
+from tests.market_data import spot_wire
 from tests.recording_builders import header, lived
 from tests.sim import builders
 from tests.sim.venue import MARKET
@@ -139,6 +144,28 @@ def test_the_same_run_gives_the_same_bytes(session, first, tmp_path):
         assert path.read_bytes() == (first / path.name).read_bytes(), path.name
     pages = [folder.with_suffix(".html").read_bytes() for folder in (first, again)]
     assert pages[0] == pages[1]
+
+
+def test_the_spot_pair_gives_the_same_sheet_in_another_process_with_another_hash_seed(tmp_path):
+    piece = tmp_path / "piece.gz"
+    with gzip.open(spot_wire()[0]) as whole, gzip.open(piece, "wb", compresslevel=1) as part:
+        part.writelines(islice(whole, 4_000))
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "engine.cli", "backtest", "configs/recorded.toml", "--data",
+             piece, "--report", tmp_path / f"{seed}.html", "--tables", tmp_path / str(seed)],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)}, stdout=subprocess.DEVNULL,
+        )
+        for seed in (1, 2)
+    ]  # fmt: skip
+    assert [each.wait(60) for each in runs] == [0, 0]
+    for name in TABLES:
+        first, second = ((tmp_path / seed / f"{name}.csv").read_bytes() for seed in "12")
+        assert first == second, name
+    assert (tmp_path / "1.html").read_bytes() == (tmp_path / "2.html").read_bytes()
+    assert len(rows(tmp_path / "1", "fills")) > 5
+    parts = {row["part"]: Decimal(row["amount"]) for row in rows(tmp_path / "1", "profit")}
+    assert sum(parts.values()) == 2 * parts["total"]
 
 
 @pytest.mark.parametrize("text", ["50", "x,1", "50,x", "0,1", "50,0", "50,0.5"])

@@ -76,6 +76,14 @@ def test_a_stake_that_is_cash_too_late_reserves_nothing() -> None:
     assert (found.atoms(Bucket.RESERVED), found.short_atoms) == (60, 40)
 
 
+def test_a_lock_that_may_not_be_asked_for_yet_unwinds_from_then_on() -> None:
+    until_ns = NOW_NS + 5 * NS_PER_DAY
+    told = facts(locks(lock("s", 100, 7, until_ns=until_ns)), obligations(owed("a", 12, 100)))
+    assert split(told, "BTT").short_atoms == 100
+    told = facts(locks(lock("s", 100, 7, until_ns=until_ns)), obligations(owed("a", 13, 100)))
+    assert split(told, "BTT").short_atoms == 0
+
+
 def test_a_lock_beyond_the_horizon_is_surplus_and_not_discretionary() -> None:
     told = facts(seen("one", BTT=100), locks(lock("near", 50, 30), lock("far", 70, 31)))
     assert buckets(split(told, "BTT")) == (100, 0, 50, 70)
@@ -173,13 +181,30 @@ def test_a_limit_without_room_stops_the_buying_and_not_the_selling() -> None:
     assert found.buy.name == "unhedged exposure"
 
 
-def test_a_spent_turnover_cap_stops_both_sides() -> None:
+def test_our_own_open_buys_do_not_take_our_own_room_and_those_elsewhere_do() -> None:
+    keeper = holdings(*RICH[:-1], price(1), obligations(owed("a", 20, 300)))
+    row = unhedged(buckets=[Bucket.FLOAT], share_ppm=450_000)
+
+    def room() -> int:
+        told = keeper.facts()
+        return release(told, findings_of(row, told, {}), "one", "BTT").buy.atoms
+
+    assert room() == 35
+    keeper.may_fill("one", "BTT", 30)
+    assert room() == 35
+    keeper.may_fill("two", "BTT", 10)
+    assert room() == 25
+    keeper.may_fill("two", "BTT", 60)
+    assert room() == 0
+
+
+def test_each_side_may_use_half_of_the_turnover_that_is_left() -> None:
     keeper = holdings(*RICH)
     keeper.turn("BTT", Spent(atoms=95, money_atoms=190), NOW_NS)
     told = keeper.facts()
     row = limit(Measure.TURNOVER, asset="BTT", tokens="100", money="1000")
     found = release(told, findings_of(row, told, {}), "one", "BTT")
-    assert (found.sell.atoms, found.buy.atoms) == (5, 5)
+    assert (found.sell.atoms, found.buy.atoms) == (2, 2)
 
 
 def test_bands_keep_what_is_not_released_below_the_floor() -> None:

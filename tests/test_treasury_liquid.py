@@ -103,6 +103,7 @@ def test_nothing_is_liquid_where_something_owed_is_not_covered() -> None:
         seen("one", BTT=100, TRX=50), book("one", "TRX"), obligations(owed("a", 3, 101))
     )
     assert found.money_atoms == 0
+    assert [(line.liquid_atoms, line.worth_atoms) for line in found.lines] == [(0, 0)] * 3
     assert found.shorts == (Short(due=TODAY + 3, asset="BTT", atoms=1),)
 
 
@@ -136,9 +137,10 @@ def test_a_lost_book_is_worth_nothing() -> None:
 
 def test_the_curve_has_a_point_for_each_due_date_and_the_first_that_is_not_covered() -> None:
     rows = obligations(owed("a", 10, 60), owed("b", 5, 30), owed("c", 20, 20))
-    found = report(facts(seen("one", BTT=100), book("one", asks=[]), rows), PARAMS)
+    found = report(facts(seen("one", BTT=100), book("one", asks=[(3, 1)]), rows), PARAMS)
     assert [point.due - TODAY for point in found.points] == [5, 10, 20]
     assert [bool(point.shorts) for point in found.points] == [False, False, True]
+    assert [point.left_money_atoms for point in found.points] == [140, 20, 0]
     assert found.uncovered == TODAY + 20
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from adapters.importers.books import Gathering
 from adapters.importers.faults import Faults
 from adapters.importers.grid import Decimals, Grid, instrument_of
-from adapters.importers.imported import Imported, Targets, text_lines
+from adapters.importers.imported import Imported, Targets, moment, text_lines
 from engine.values.errors import UserError
 from engine.values.events import Event
 from engine.values.instrument import Instrument
@@ -73,7 +73,8 @@ def _facts(
         yield from book.read(path, LEVELS, _first_moment(updates))
     for path in updates:
         yield from book.read(path, UPDATES, 0)
-    yield from book.gathering.rest()
+    if (left := book.gathering.rest()) is not None:
+        yield left
 
 
 def _first_moment(updates: list[Path]) -> Ns:
@@ -88,10 +89,10 @@ def _first_moment(updates: list[Path]) -> Ns:
 
 def _moment(text: str) -> Ns:
     """Milliseconds of ISO 8601, without a float: 2018-04-24T03:52:17.202Z."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    told = datetime.fromisoformat(text)
+    if told.tzinfo is None:
         raise ValueError(f"a time without its zone: {text[:40]!r}")
-    return int(moment.timestamp() * 1_000 + 0.5) * NS_PER_MS
+    return moment(int(told.timestamp() * 1_000 + 0.5) * NS_PER_MS)
 
 
 class _Book:
@@ -111,6 +112,9 @@ class _Book:
                 at_ns = first_ns if is_whole else _moment(columns[3])
                 level = self._grid.tick(columns[1]), self._grid.lots(columns[2])
                 side = SIDES[columns[0]]
-                yield from self.gathering.add((at_ns, at_ns), side, level, is_whole=is_whole)
             except (ValueError, KeyError) as error:
                 self._faults.note(path, number, error)
+                continue
+            made = self.gathering.add((at_ns, at_ns), side, level, is_whole=is_whole)
+            if made is not None:
+                yield made

@@ -26,8 +26,8 @@ from engine.values.units import NS_PER_S, Levels, Side
 
 HEAD_NAME = "ballast.json"
 FORM = "parquet 1"
-ROWS_MAX = 100_000
-LEVELS_MAX = 2_000_000
+ROWS_MAX = 50_000
+LEVELS_MAX = 500_000
 """Levels held for one file: a few hundred bytes each while it is being written."""
 DAY_NS = 86_400 * NS_PER_S
 WHOLE = pl.Int64
@@ -182,7 +182,7 @@ def open_parquet(path: Path) -> Imported:
         raise UserError(f"{path}: no Parquet file is in it")
     return Imported(
         kind="parquet",
-        files=files,
+        files=[*files, path / HEAD_NAME],
         instruments=head.instruments,
         facts=partial(_facts, path, files, head.instruments),
         notes=head.notes,

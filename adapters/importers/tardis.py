@@ -13,11 +13,11 @@ from typing import TypeAlias
 from adapters.importers.books import Gathering
 from adapters.importers.faults import Faults
 from adapters.importers.grid import Decimals, Grid, instrument_of
-from adapters.importers.imported import Imported, Targets, text_lines
+from adapters.importers.imported import Imported, Targets, moment, text_lines, venue_moment
 from engine.values.errors import UserError
 from engine.values.events import Event, Trade
 from engine.values.instrument import Instrument
-from engine.values.units import BUY, SELL, Ns
+from engine.values.units import BUY, SELL
 
 BOOK = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount"
 TRADES = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount"
@@ -29,7 +29,7 @@ SNAPSHOT = {"true": True, "false": False}
 Key: TypeAlias = tuple[str, str]
 """Exchange and symbol, as the file writes them."""
 Columns: TypeAlias = list[str]
-Read: TypeAlias = Callable[[Columns], Iterator[Event]]
+Read: TypeAlias = Callable[[Columns], Event | None]
 
 
 def is_tardis(first_line: str) -> bool:
@@ -86,17 +86,22 @@ def _facts(
 ) -> Iterator[Event]:
     make = _Books if is_book else _Trades
     markets = {key: make(each, faults) for key, each in instruments.items()}
+    readers: dict[Key, Read] = {key: each.read for key, each in markets.items()}
     for line, text in _rows(path):
         faults.rows += 1
         columns = text.split(",")
         try:
             if len(columns) != COLUMNS:
                 raise ValueError(f"{len(columns)} columns, {COLUMNS} are wanted")
-            yield from markets[columns[0], columns[1]].read(columns)
+            made = readers[columns[0], columns[1]](columns)
         except (ValueError, KeyError) as error:
             faults.note(path, line, error)
+            continue
+        if made is not None:
+            yield made
     for market in markets.values():
-        yield from market.rest()
+        if (left := market.rest()) is not None:
+            yield left
 
 
 class _Books:
@@ -104,14 +109,14 @@ class _Books:
         self._grid = Grid(instrument.price_exponent, instrument.size_exponent)
         self._gathering = Gathering(instrument.market, faults)
 
-    def read(self, columns: Columns) -> Iterator[Event]:
+    def read(self, columns: Columns) -> Event | None:
         """The message before this row, where the row begins another."""
         level = self._grid.tick(columns[6]), self._grid.lots(columns[7])
-        stamps = int(columns[3]) * NS_PER_US, int(columns[2]) * NS_PER_US
+        stamps = moment(int(columns[3]) * NS_PER_US), venue_moment(int(columns[2]) * NS_PER_US)
         side, is_whole = SIDES[columns[5]], SNAPSHOT[columns[4]]
         return self._gathering.add(stamps, side, level, is_whole=is_whole)
 
-    def rest(self) -> Iterator[Event]:
+    def rest(self) -> Event | None:
         return self._gathering.rest()
 
 
@@ -122,28 +127,28 @@ class _Trades:
         self._faults = faults
         self._number = 0
 
-    def read(self, columns: Columns) -> Iterator[Event]:
+    def read(self, columns: Columns) -> Event | None:
         self._number += 1
         lots = self._grid.lots(columns[7])
         aggressor = SIDES.get(columns[5])
         if aggressor is None and columns[5] == "unknown":
             self._faults.passed_over["trades without a side"] += 1
-            return
+            return None
         if aggressor is None or not lots:
             raise ValueError(f"a trade of side {columns[5][:20]!r} and size {columns[7][:40]}")
-        at_ns: Ns = int(columns[3]) * NS_PER_US
-        yield Trade(
+        at_ns = moment(int(columns[3]) * NS_PER_US)
+        return Trade(
             market=self._market,
             at_ns=at_ns,
-            venue_ns=int(columns[2]) * NS_PER_US,
+            venue_ns=venue_moment(int(columns[2]) * NS_PER_US),
             trade_id=_trade_id(columns[4], self._number),
             tick=self._grid.tick(columns[6]),
             lots=lots,
             aggressor=aggressor,
         )
 
-    def rest(self) -> Iterator[Event]:
-        return iter(())
+    def rest(self) -> Event | None:
+        return None
 
 
 def _trade_id(text: str, number: int) -> int:

@@ -14,6 +14,7 @@ import msgspec
 from engine.cli.adapters import OpenVenue, adapter_of
 from engine.cli.building import REMEMBERED, Parts, build_engine, rating_of
 from engine.cli.loading import load_all, venue_options
+from engine.cli.recording_frames import frame_recorder, frames_recorded
 from engine.core import Engine, EngineParams
 from engine.runtime.beat import Heart
 from engine.runtime.clock import MonotonicClock
@@ -66,7 +67,11 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
         instruments = await read_instruments(config, opened)
         params, past_seq = _params(config, journal.epoch, opened), journal.count
         parts = Parts(config=config, loaded=loaded, instruments=instruments, params=params)
-        live = _join(parts, opened, journal, clock)
+        live, venues = _join(parts, opened, journal, clock)
+        if config.runtime.record_frames:
+            feeds = {venue.name: venue.feed for venue in venues}
+            recorder = frame_recorder(config, instruments.values(), clock.now_ns())
+            await stack.enter_async_context(frames_recorded(recorder, feeds, live.warn))
         if config.runtime.record:
             live.recorder = _recorder(parts, past_seq, clock, redactor)
             live.recorder.start()
@@ -83,7 +88,7 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
 
 def _join(
     parts: Parts, opened: dict[str, OpenVenue], journal: SqliteJournal, clock: MonotonicClock
-) -> Live:
+) -> tuple[Live, list[Venue]]:
     config = parts.config
     engine = build_engine(parts, _past(config.journal_path))
     venues = _venues(config, engine, opened, parts.instruments)
@@ -95,7 +100,7 @@ def _join(
         if market.playbook:
             text = config.playbooks[market.playbook]
             live.inbox.put(_playbook(market, text, clock.now_ns()))
-    return live
+    return live, venues
 
 
 def _recorder(parts: Parts, past_seq: int, clock: MonotonicClock, redactor: Redactor) -> Recorder:

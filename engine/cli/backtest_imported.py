@@ -48,7 +48,8 @@ class Imports:
         self._wanted = set(names.values())
         sources = self._sources()
         if len(sources) > 1:
-            prepare(sources, Order.CORRECT)
+            # Silent, since a sweep does this in many processes at once.
+            prepare(sources, Order.CORRECT, is_quiet=True)
         self._shifts = [source.clock.shift_ns for source in sources]
         self.kind = ", ".join(dict.fromkeys(each.kind for each in found))
         self.files = [file for each in found for file in each.files]

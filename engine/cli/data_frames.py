@@ -8,9 +8,11 @@ import msgspec
 from adapters.codec.binance import BinanceCodec
 from adapters.codec.continuity import Dialect
 from adapters.common.wire import DEPTH, LOST, PUBLIC, stream
+from adapters.importers.binance_wire import noted
 from adapters.importers.faults import Faults
 from adapters.importers.imported import Imported, Targets
-from engine.runtime.frames import FramesHeader, files_of, frames, read_header
+from engine.runtime.blocks import blocks
+from engine.runtime.frames import MAGIC, FramesHeader, ending, files_of, frames, read_header
 from engine.values.errors import UserError
 from engine.values.events import Event
 from engine.values.instrument import Instrument
@@ -18,11 +20,14 @@ from engine.values.units import Ns
 
 CODECS = ("binance",)
 NOTES = ["books begin with the snapshot that the recording holds; bars are not read from frames"]
+UNCLOSED = "the recording was not closed: its process died or goes on; read to the last whole block"
 
 
 def open_frames(path: Path) -> Imported:
     """All recordings of a directory in order of time, or one file. Raises UserError."""
-    files = files_of(path)
+    files = [file for file in files_of(path) if not is_begun_only(file)]
+    if not files:
+        raise UserError(f"{path}: the recording ends before its first whole block")
     instruments: dict[str, Instrument] = {}
     for file in files:
         header = read_header(file)
@@ -33,8 +38,13 @@ def open_frames(path: Path) -> Imported:
         files=files,
         instruments=list(instruments.values()),
         facts=lambda faults, targets: _facts(files, faults, targets),
-        notes=NOTES,
+        notes=[*NOTES, *([UNCLOSED] if ending(files[-1]) is None else [])],
     )
+
+
+def is_begun_only(file: Path) -> bool:
+    """A process that died while it began an hour left a file without a whole header."""
+    return next(blocks(file, MAGIC, is_last=True), None) is None
 
 
 def _check_codecs(file: Path, header: FramesHeader) -> None:
@@ -56,9 +66,10 @@ def _facts(files: list[Path], faults: Faults, targets: Targets) -> Iterator[Even
         elif header.part != before.part + 1:
             yield from reader.lost()
         before = header
-        for frame in frames(file):
+        for number, frame in enumerate(frames(file), 1):
             faults.rows += 1
-            yield from reader.facts(frame.at_ns, frame.stream, frame.data)
+            facts = reader.facts(frame.at_ns, frame.stream, frame.data)
+            yield from noted(facts, faults, (file, number))
 
 
 class _Reader:

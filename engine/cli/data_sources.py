@@ -134,7 +134,7 @@ def instruments_of(sources: list[Source]) -> list[Instrument]:
     return list(found.values())
 
 
-def prepare(sources: list[Source], order: Order) -> None:
+def prepare(sources: list[Source], order: Order, *, is_quiet: bool = False) -> None:
     """Look at all times once where the order asks for it. Raises UserError where it refuses.
 
     Sources of one venue are taken to be of one recorder: their clocks are put forward together.
@@ -142,8 +142,8 @@ def prepare(sources: list[Source], order: Order) -> None:
     if order is Order.KEEP:
         return
     for source in sources:
-        facts = source.imported.facts(Faults(), source.targets)
-        for _ in shown(watched(facts, source.clock), "facts looked at"):
+        facts = watched(source.imported.facts(Faults(), source.targets), source.clock)
+        for _ in facts if is_quiet else shown(facts, "facts looked at"):
             pass
         if order is Order.REFUSE and source.clock.has_violations:
             raise UserError(f"{source.name}: {source.clock.words()}")

@@ -49,6 +49,7 @@ def _filled(sides: Sides, market: str) -> Figure:
     unit = item.lot_base_atoms / 10**item.base_exponent
     for name, color, points in lines:
         _line(axes, points, unit, label=name, color=color)
+    axes.ticklabel_format(axis="y", useOffset=False, style="plain")
     axes.set_title(f"{market}: filled so far, {item.base}")
     axes.legend(loc="upper left", fontsize=8)
     return figure

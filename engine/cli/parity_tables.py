@@ -24,6 +24,8 @@ def _totals(sides: Sides) -> Table:
         free = tally.fills if tally else []
         same, matched = sides.matched(market)
         orders = [each for each in sides.pairs if each.market == market]
+        if not orders and not (tally and tally.placed):
+            continue
         laid = sum(1 for each in orders if each.client_id in sides.simulated.orders)
         bought, sold = _side_lots(fills, free, 1), _side_lots(fills, free, -1)
         rows += [
@@ -70,7 +72,7 @@ def _why(sides: Sides) -> Table:
     return Table(
         name="why",
         title="What explains each difference",
-        columns=["market", "beside_reality", "explanation", "trades", "lots_that_differ"],
+        columns=["market", "beside_reality", "explanation", "trades", "size_that_differs"],
         rows=rows,
         note="A level's total says nothing of the order within it: strangers who cancel in front "
         "of us and come back behind us, between two messages or for the same total, leave no "
@@ -124,7 +126,7 @@ def _fills(sides: Sides) -> Table:
                  "real", "same_orders", "queue_estimate", "why", "own_back_test",
                  "own_back_test_why"],
         rows=rows,
-        off_page=("venue_ns",),
+        off_page=("trade", "venue_ns"),
         on_page=300,
         note="Queue estimate: the size that the model had in front of the order just before the "
         "trade. Where the trade really filled it nothing was in front: the estimate is its error.",

@@ -111,18 +111,10 @@ class _Deaf:
 
 
 def _watching(config: Config) -> Config:
-    """With the markets that are only looked at among those of the config: all are recorded."""
-    like = config.markets[0]
-    more = [
-        msgspec.structs.replace(like, symbol=each.symbol, venue=each.venue)
-        for each in config.watched
-    ]
-    used = {each.venue for each in [*config.markets, *more]}
-    return msgspec.structs.replace(
-        config,
-        markets=[*config.markets, *more],
-        venues=[venue for venue in config.venues if venue.name in used],
-    )
+    """With the venues of those markets alone that are traded or looked at."""
+    used = {market.venue for market in config.markets} | {each.venue for each in config.watched}
+    venues = [venue for venue in config.venues if venue.name in used]
+    return msgspec.structs.replace(config, venues=venues)
 
 
 def _open(venue: VenueConfig, clock: MonotonicClock) -> OpenVenue:

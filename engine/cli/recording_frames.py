@@ -1,6 +1,8 @@
 """Joins the recorder of raw frames to the feeds of a config: for `record` and for `run`."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -12,6 +14,7 @@ from engine.values.instrument import Instrument
 from engine.values.ports import Feed
 from engine.values.units import Ns
 
+LOOK_S = 0.5
 Wire: TypeAlias = Callable[[Ns, str, bytes], None]
 
 
@@ -43,3 +46,27 @@ def listen(recorder: FrameRecorder, feeds: dict[str, Feed]) -> None:
             why = "its feed is of snapshot grade: books as ccxt parsed them, no frames"
             raise UserError(f"venue {venue}: raw frames cannot be recorded: {why}")
         feed.wire = recorder.take
+
+
+@asynccontextmanager
+async def frames_recorded(
+    recorder: FrameRecorder, feeds: dict[str, Feed], warn: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """Record beside an engine, which goes on when the recording ends; `warn` then hears why."""
+    listen(recorder, feeds)
+    recorder.start()
+    watching = asyncio.create_task(_watch(recorder, warn), name="frames")
+    try:
+        yield
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        recorder.close()
+
+
+async def _watch(recorder: FrameRecorder, warn: Callable[[str], None]) -> None:
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if told := recorder.complaint():
+            warn(told)

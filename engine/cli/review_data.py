@@ -65,10 +65,9 @@ def found_at(place: Path) -> Found:
     config = load_config(place) if place.suffix == ".toml" else None
     home = config.data_path if config else place.parent if place.is_file() else place
     journal = place if place.is_file() and config is None else home / JOURNAL_NAME
-    directory = home / DIRECTORY_NAME
-    has_any = directory.is_dir() and any(directory.glob(f"*{SUFFIX}"))
-    found = {each.header.epoch: each for each in (sessions(home) if has_any else [])}
-    configs, problems = _configs(found)
+    problems: list[str] = []
+    found = _recorded(home, problems)
+    configs = _configs(found, problems)
     policy_ns = _policy_ns([*configs.values(), config])
     instruments = _instruments(found, journal, problems)
     review, words = Review(instruments, policy_ns=policy_ns), []
@@ -89,15 +88,27 @@ def found_at(place: Path) -> Found:
     )
 
 
-def _configs(recorded: dict[int, Session]) -> tuple[dict[int, Config], list[str]]:
-    """What each session ran by, and why that of another cannot be read: an older version's, say."""
-    configs, problems = {}, []
+def _recorded(home: Path, problems: list[str]) -> dict[int, Session]:
+    """The recorded sessions. None, and a problem, where one has no header: killed at its start."""
+    directory = home / DIRECTORY_NAME
+    if not directory.is_dir() or not any(directory.glob(f"*{SUFFIX}")):
+        return {}
+    try:
+        return {each.header.epoch: each for each in sessions(home)}
+    except UserError as error:
+        problems.append(f"no recording is read, move this one away: {error}")
+        return {}
+
+
+def _configs(recorded: dict[int, Session], problems: list[str]) -> dict[int, Config]:
+    """What each session ran by; a problem where that cannot be read: an older version's, say."""
+    configs = {}
     for epoch, session in recorded.items():
         try:
             configs[epoch] = config_of(session.header)
         except UserError as error:
             problems.append(f"session {epoch} is not replayed: {error}")
-    return configs, problems
+    return configs
 
 
 def _policy_ns(configs: Iterable[Config | None]) -> dict[str, Ns]:

@@ -21,7 +21,7 @@ def lines_of(answer: dict[str, Any]) -> list[str]:
     """The answer for people."""
     lines = [session_words(session) for session in answer["sessions"]]
     for market in answer["markets"]:
-        lines += _market_lines(market)
+        lines += _market_lines(market, answer["markets"])
     overrides = answer["overrides"]
     days = ", ".join(f"{day} {count}" for day, count in overrides["by_day"].items()) or "none"
     lines.append(f"rating changes: {len(answer['rating_changes'])}")
@@ -103,6 +103,18 @@ def false_words(market: dict[str, Any]) -> list[str]:
     return [ratings, decisions]
 
 
+def hedge_words(market: dict[str, Any], markets: list[dict[str, Any]]) -> str:
+    """What cover of the market cost beyond the mids it was sent at, "" where there was none."""
+    told, units = market["totals"], {each["market"]: each for each in markets}
+    if not told["hedge_fills"]:
+        return ""
+    paid = ", ".join(
+        f"{money(atoms, units[other])} {currency(units[other])} in {other}"
+        for other, atoms in told["slippage_atoms"].items()
+    )
+    return f"hedges: {told['hedge_fills']} fills, slippage {paid}"
+
+
 def trust_words(market: dict[str, Any]) -> str:
     """How far replays are to be believed, "" where there is nothing to hold them against."""
     error = market["replay_error_atoms"]
@@ -117,13 +129,13 @@ def trust_words(market: dict[str, Any]) -> str:
 # --- lines --------------------------------------------------------------------------------------
 
 
-def _market_lines(market: dict[str, Any]) -> Iterator[str]:
+def _market_lines(market: dict[str, Any], markets: list[dict[str, Any]]) -> Iterator[str]:
     told = market["totals"]
     yield f"{market['market']} (money in {currency(market)})"
     yield "  " + _sums(told, market)
     yield f"  markouts: {markout_words(told['markouts']) or 'no fill was followed long enough'}"
-    for other, atoms in told["slippage_atoms"].items():
-        yield f"  hedges in {other}: {told['hedge_fills']} fills, slippage {atoms} atoms"
+    if words := hedge_words(market, markets):
+        yield f"  {words}"
     yield "  false positives: " + "; ".join(false_words(market))
     for row in market["rows"]:
         yield f'  row "{row["row"] or NO_RULING}": {row["epochs"]} decisions, '

@@ -3,8 +3,7 @@
 Nothing is fetched and nothing runs; all text that came from outside is escaped.
 """
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from html import escape
 from typing import Any
 
@@ -15,27 +14,37 @@ from engine.cli.review_lines import (
     count,
     currency,
     false_words,
+    hedge_words,
     markout_words,
     moment,
     money,
     session_words,
     trust_words,
 )
+from engine.cli.review_table import table
 from engine.sim.counterfactual import COUNTERFACTUALS, Way
 from engine.values.units import NS_PER_S
 
 EPOCHS_SHOWN_MAX = 2_000
 CHANGES_OPEN_MAX = 60
-NUMBER = re.compile(r"[+-]?[\d,]+(\.\d+)?")
+ACTION_WORDS = {
+    "bid_size": "bids x",
+    "ask_size": "asks x",
+    "bid_closer": "bids closer by",
+    "room_bid_lots": "room to buy",
+    "worst_lots": "at most",
+}
+"""What a ruling did to the quotes, by the names of its numbers."""
 STYLE = """
-body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 82em; padding: 0 1em;
+body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 100em; padding: 0 1em;
   color: #1d2327; background: #fff }
 h1 { margin-bottom: 0 } h2 { margin-top: 2em } .note { color: #5a6670 }
 table { border-collapse: collapse; margin: .6em 0 } svg { width: 100%; height: auto }
 th, td { border: 1px solid #c9d1d8; padding: .2em .45em; text-align: left; vertical-align: top }
 th { background: #f2f5f7; font-weight: 600 } td.number { text-align: right; white-space: nowrap }
 .costly { background: #f6dcd7 } .small td, .small th { font-size: 12px }
-.moment { white-space: nowrap } summary { cursor: pointer; margin: .6em 0 }
+.moment { white-space: nowrap } .wide { min-width: 11em }
+summary { cursor: pointer; margin: .6em 0 }
 @media print { body { font-size: 9px; margin: 0; max-width: none } }
 """
 
@@ -49,7 +58,7 @@ def page_of(answer: dict[str, Any], pictures: str) -> str:
         f"<title>Review of {escape(answer['data_dir'])}</title><style>{STYLE}</style></head><body>",
         f"<h1>Review of {escape(answer['data_dir'])}</h1>",
         *(f"<p>{escape(session_words(session))}</p>" for session in answer["sessions"]),
-        *(line for market in answer["markets"] for line in _summary(market)),
+        *(line for each in answer["markets"] for line in _summary(each, answer["markets"])),
         *(f'<p class="note">{escape(note)}</p>' for note in answer["notes"]),
         pictures,
         *(line for market in answer["markets"] for line in _market(market)),
@@ -61,7 +70,7 @@ def page_of(answer: dict[str, Any], pictures: str) -> str:
     return "\n".join(parts)
 
 
-def _summary(market: dict[str, Any]) -> Iterator[str]:
+def _summary(market: dict[str, Any], markets: list[dict[str, Any]]) -> Iterator[str]:
     told, unit = market["totals"], currency(market)
     if not told["decisions"]:
         return
@@ -70,6 +79,7 @@ def _summary(market: dict[str, Any]) -> Iterator[str]:
         f"of {money(told['fees_atoms'], market)}; {told['fills']} fills, spread earned "
         f"{money(told['spread_atoms'], market)}; markouts: "
         f"{markout_words(told['markouts']) or 'no fill was followed long enough'}.",
+        *([f"{words[0].upper()}{words[1:]}."] if (words := hedge_words(market, markets)) else []),
         f"False positives: {'; '.join(false_words(market))}.",
         *(
             [f"How far the replays are to be trusted: {words}."]
@@ -91,14 +101,14 @@ def _market(market: dict[str, Any]) -> Iterator[str]:
     ways = [way for way in COUNTERFACTUALS if any(_has(row, way) for row in market["rows"])]
     heads = ["row", "decisions", "seconds", "fills", "lots bought", "sold", "spread", "profit"]
     heads += ["realised", "carried", "fees", "costly", *(f"against {way}" for way in ways)]
-    yield _table(heads, (_row(row, market, ways) for row in market["rows"]))
+    yield table(heads, (_row(row, market, ways) for row in market["rows"]))
     for lived in market["lived_again"]:
         yield f"<h3>Session {lived['session']} beside its replays</h3>"
         runs = {"real": lived["real"], **lived["ways"]}
         heads = ["", "after fees", "against the replay as it was", "spread", "fills"]
         heads += ["lots bought", "sold", "worst exposure, lots"]
         replayed = lived["ways"].get(Way.AS_IT_WAS)
-        yield _table(heads, (_run(name, run, replayed, market) for name, run in runs.items()))
+        yield table(heads, (_run(name, run, replayed, market) for name, run in runs.items()))
     yield from _epochs(market)
 
 
@@ -149,14 +159,14 @@ def _epochs(market: dict[str, Any]) -> Iterator[str]:
         for score in lived["scores"]
     }
     heads = ("", "from", "seconds", "row", "answers", "action", "fills", "bought", "sold",
-             "spread", "profit", "position", "worst", "markouts")  # fmt: skip
+             "spread", "profit", "position", "worst", "markouts, bp")  # fmt: skip
     befores = [None, *(epoch["answers"] for epoch in shown)]
     rows = (_epoch(epoch, before, market) for epoch, before in zip(shown, befores, strict=False))
     marks = (costly.get(epoch["number"], False) for epoch in shown)
     part = f"The first {len(shown)} of " if len(shown) < len(market["epochs"]) else "All "
     yield f"<details><summary>{part}{len(market['epochs'])} decisions, the costly ones in red; "
     yield "answers that are as before are left out</summary>"
-    yield _table(heads, rows, marks)
+    yield table(heads, rows, marks)
     yield "</details>"
 
 
@@ -165,7 +175,11 @@ def _epoch(
 ) -> list[Any]:
     told = epoch["outcome"]
     seconds = (epoch["ended_ns"] - epoch["began_ns"]) / NS_PER_S
-    action = [f"{name} {_plain(v)}" for name, v in epoch["action"].items() if v is not None]
+    action = [
+        f"{ACTION_WORDS[name]} {_plain(value)}"
+        for name, value in epoch["action"].items()
+        if value is not None and (name != "bid_closer" or value)
+    ]
     action += [f"hedge {stance}" for stance in told["hedge_stances"]]
     action += [f"tripped {check}" for check in told["tripped"]]
     start, end = (told[f"position_{name}"] for name in ("start", "end"))
@@ -183,7 +197,11 @@ def _epoch(
         money(told["profit_atoms"], market),
         count(end) if start == end else f"{count(start)} to {count(end)}",
         "" if told["worst_lots"] is None else count(told["worst_lots"]),
-        markout_words(told["markouts"]),
+        ", ".join(
+            f"{mark['horizon_ns'] // NS_PER_S}s {mark['bps']:+.0f}"
+            for mark in told["markouts"]
+            if mark["fills"]
+        ),
     ]
 
 
@@ -214,7 +232,7 @@ def _ratings(changes: list[dict[str, Any]]) -> Iterator[str]:
     yield f"<details{is_open}><summary>All of them</summary>"
     heads = ("at", "market", "source", "bars", "was", "is", "ruled", "row then", "row after",
              "held for", "mid, ticks", "verdict")  # fmt: skip
-    yield _table(heads, (_change(change) for change in changes))
+    yield table(heads, (_change(change) for change in changes))
     yield "</details>"
 
 
@@ -241,9 +259,9 @@ def _overrides(overrides: dict[str, Any]) -> Iterator[str]:
     yield f"<h2>Words of people: {overrides['count']}</h2>"
     if not overrides["count"]:
         return
-    yield _table(("day", "words"), overrides["by_day"].items())
+    yield table(("day", "words"), overrides["by_day"].items())
     heads = ("at", "market", "kind", "who", "row then", "what")
-    yield _table(
+    yield table(
         heads,
         (
             [moment(each["at_ns"]), *(each[n] for n in ("market", "kind", "who", "row", "what"))]
@@ -261,22 +279,7 @@ def _proposal(market: str, proposal: dict[str, Any]) -> Iterator[str]:
          each["after"], each["evidence"]]
         for each in proposal["changes"]
     )  # fmt: skip
-    yield _table(heads, rows) if proposal["changes"] else "<p>No number changes.</p>"
+    yield table(heads, rows) if proposal["changes"] else "<p>No number changes.</p>"
     yield "<ul>"
     yield from (f"<li>{escape(note)}</li>" for note in proposal["notes"])
     yield "</ul>"
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[Any]], marks: Iterable[bool] = ()) -> str:
-    marked = list(marks)
-    lines = ['<table class="small"><tr>' + "".join(f"<th>{each}</th>" for each in heads) + "</tr>"]
-    for number, row in enumerate(rows):
-        kind = ' class="costly"' if number < len(marked) and marked[number] else ""
-        lines.append(f"<tr{kind}>{''.join(_cell(value) for value in row)}</tr>")
-    return "\n".join([*lines, "</table>"])
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    kind = ' class="number"' if NUMBER.fullmatch(text) else ""
-    return f"<td{kind}>{escape(text)}</td>"

@@ -51,7 +51,7 @@ def drawn(scope: Scope) -> str:
     with mpl.rc_context(STYLE):
         for market, marks in scope.reviewed.marks.items():
             epochs = scope.epochs(market)
-            if epochs and marks.mids:
+            if epochs and len(marks.mids) > 1:
                 parts.append(_svg(_over_time(scope, market, epochs)))
         for replay in scope.replays:
             parts += [_svg(_profits(scope, replay, market)) for market in replay.runs]

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from engine.cli.backtest_flags import SPAN, UNITS
@@ -24,13 +25,24 @@ from engine.cli.sweep_file import Header, ResultsFile
 from engine.cli.sweep_job import Job
 from engine.cli.sweep_on import LOCAL, Executor, executor_of
 from engine.cli.sweep_plan import Asked, Plan, plan_of
-from engine.sim.sweep import Axis, Failed, Heat, Measure, Verdict, heat, ranked, verdict, widest
+from engine.sim.sweep import (
+    Axis,
+    Failed,
+    Heat,
+    Measure,
+    Row,
+    Verdict,
+    heat,
+    ranked,
+    verdict,
+    widest,
+)
 from engine.values.errors import UserError
 from engine.values.units import Ns
 
 RESULTS_NAME = "results.jsonl"
 HOME = Path("var") / "sweeps"
-FOUND_FAILURES = 1
+FOUND_FAILURES, INTERRUPTED = 1, 130
 
 
 def sweep(
@@ -72,13 +84,14 @@ def sweep(
     run failed.
     """
     extra = more or []
-    wanted = Wanted(seed=seed, queue=queue, latency=latency, feed=feed, fees=fees, balance=balance)
     asked = Asked(
         config=config,
         paths=[*(data or []), *(Path(each) for each in extra if not _is_set(each))],
         epoch=epoch,
         sets=[*(set_ or []), *(each for each in extra if _is_set(each))],
-        wanted=wanted,
+        wanted=Wanted(
+            seed=seed, queue=queue, latency=latency, feed=feed, fees=fees, balance=balance
+        ),
         step_ns=_step_ns(step),
     )
     if not asked.paths:
@@ -88,9 +101,13 @@ def sweep(
     shown = _shown_axes(plan.axes, axes)
     directory = out or HOME / f"{plan.name}-{plan.data_hash[:8]}"
     told, found = _run(plan, executor, directory / RESULTS_NAME, by)
-    files = _pictures(directory, told, found, shown)
-    if json:
-        as_json(as_answer(told, found) | {"files": [str(directory / RESULTS_NAME), *files]})
+    files = [str(directory / RESULTS_NAME), *_pictures(directory, told, found, shown)]
+    _tell(told, found, files, is_json=json)
+
+
+def _tell(told: Tallied, found: Verdict | None, files: list[str], *, is_json: bool) -> None:
+    if is_json:
+        as_json(as_answer(told, found) | {"files": files})
     else:
         as_text(*_lines(told, found), *(f"written: {file}" for file in files))
     if told.failed or told.missing:
@@ -115,7 +132,7 @@ def _run(
     """Run what is missing. Each row is on the disk before the next is looked at."""
     header = Header(data_hash=plan.data_hash, step_ns=plan.step_ns)
     with ResultsFile(path, header) as results:
-        there = [results.rows[job.run.job] for job in plan.jobs if job.run.job in results.rows]
+        there = [_as_asked(results, job) for job in plan.jobs if job.run.job in results.rows]
         told = Tallied(
             wanted=len(plan.jobs),
             found=len(there),
@@ -124,10 +141,19 @@ def _run(
             rows=there,
         )
         missing = [job for job in plan.jobs if job.run.job not in results.rows]
-        with board(told) as watched:
-            _take(executor, missing, results, watched)
+        try:
+            with board(told) as watched:
+                _take(executor, missing, results, watched)
+        except KeyboardInterrupt:
+            as_text(f"stopped with {counted(told)} in {path}; the same command goes on from there")
+            raise typer.Exit(INTERRUPTED) from None
         best = ranked(told.rows, measure)[:1]
         return told, verdict(best[0], results.rows.values()) if best else None
+
+
+def _as_asked(results: ResultsFile, job: Job) -> Row:
+    """A row from before by the settings of this sweep: another one may have named others."""
+    return msgspec.structs.replace(results.rows[job.run.job], settings=job.run.settings)
 
 
 def _take(executor: Executor, jobs: Sequence[Job], results: ResultsFile, watched: Board) -> None:

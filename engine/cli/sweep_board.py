@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.cli.sweep_plan import short_names, shown
-from engine.sim.sweep import Failed, Measure, Row, Verdict, ranked
+from engine.sim.sweep import STEPS_MIN, Failed, Measure, Row, Verdict, ranked
 from engine.values.units import NS_PER_S
 
 SHOWN_MAX = 10
@@ -43,7 +43,7 @@ class Board:
 
     def refresh(self) -> None:
         if self._live is not None:
-            self._live.update(_drawn(self.told))
+            self._live.update(drawn(self.told))
 
 
 @contextmanager
@@ -54,12 +54,13 @@ def board(told: Tallied) -> Iterator[Board]:
         yield Board(told, None)
         return
     with Live(console=console, refresh_per_second=PER_SECOND, transient=True) as live:
-        drawn = Board(told, live)
-        drawn.refresh()
-        yield drawn
+        watched = Board(told, live)
+        watched.refresh()
+        yield watched
 
 
-def _drawn(told: Tallied) -> Group:
+def drawn(told: Tallied) -> Group:
+    """How far it is, and the best so far."""
     table = Table(box=None, pad_edge=False)
     for title in titles(told.keys):
         table.add_column(title, justify="right")
@@ -114,19 +115,21 @@ def judged(best: Row, found: Verdict | None) -> list[str]:
     first = f"best: {shown(best.settings)}"
     if found is None:
         return [first, "It has no Sharpe ratio: too few steps, or every step earned the same."]
-    step = f"{best.step_ns / NS_PER_S:g} s"
-    count = f"{found.trials} run{'s' if found.trials > 1 else ''}"
-    verdict = (
-        "That is more than luck explains."
-        if found.is_skill
-        else "That is not enough to tell skill from luck: do not trade on it."
-    )
+    verdict = "That is not enough to tell skill from luck: do not trade on it."
+    if found.is_skill:
+        verdict = "On these data that is more than luck explains."
+    elif found.steps < STEPS_MIN:
+        verdict = f"But {found.steps} steps are too few to tell: take more data, or shorter steps."
+    ratio = f"Its Sharpe ratio is {found.sharpe:+.4f} a step of {best.step_ns / NS_PER_S:g} s"
+    ratio += f", over {found.steps} steps."
+    if found.trials == 1:
+        return [first, ratio, f"Chance of skill: {found.single:.1%}. {verdict}"]
     return [
         first,
-        f"Its Sharpe ratio is {found.sharpe:+.4f} a step of {step}, over {found.steps} steps. "
-        f"The best of {count} without any skill would show {found.luck_sharpe:+.4f}.",
+        f"{ratio} The best of {found.trials} runs without any skill would show "
+        f"{found.luck_sharpe:+.4f}.",
         f"Chance of skill: {found.single:.1%} had it been the only run, {found.deflated:.1%} with "
-        f"all {count} counted (deflated Sharpe ratio). {verdict}",
+        f"all {found.trials} runs counted (deflated Sharpe ratio). {verdict}",
     ]
 
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from itertools import islice
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Protocol, TypeAlias
@@ -82,7 +83,8 @@ class LocalPool:
         count = min(self.workers, len(jobs))
         pool = ProcessPoolExecutor(count, mp_context=context, initializer=_settle_in)
         try:
-            running = {pool.submit(run_job, job) for job in islice(waiting, count * AHEAD)}
+            with _interrupt_ignored():  # what a worker starts with, it keeps
+                running = {pool.submit(run_job, job) for job in islice(waiting, count * AHEAD)}
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 running |= {pool.submit(run_job, job) for job in islice(waiting, len(done))}
@@ -97,9 +99,21 @@ def _results(done: set[Future[Answer]]) -> Iterator[Answer]:
         yield future.result()
 
 
+@contextmanager
+def _interrupt_ignored() -> Iterator[None]:
+    """A worker leaves the interrupt key to its parent, from its very first instruction on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _settle_in() -> None:
-    """A worker leaves the interrupt key to its parent, and leaves when its parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """A worker leaves when its parent is gone, were it by `kill -9`."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

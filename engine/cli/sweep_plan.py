@@ -2,18 +2,19 @@
 
 import hashlib
 import tomllib
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import tomlkit
 
-from engine.cli.backtest_data import data_of, hash_of
-from engine.cli.backtest_run import Wanted, check_flags
+from engine.cli.backtest_data import Data, data_of
+from engine.cli.backtest_flags import queue_of
+from engine.cli.backtest_run import Wanted, _accounts, _engine, check_flags
 from engine.cli.loading import load_all
-from engine.cli.sweep_job import Job
+from engine.cli.sweep_job import CODE_HASH, Job
 from engine.cli.sweep_keys import assumed_with, axes_of, with_settings
 from engine.runtime.config import Config, config_hash, load_config, parse_config
 from engine.runtime.plugins import LoadedStrategy
@@ -57,16 +58,18 @@ def plan_of(asked: Asked) -> Plan:
     if not any(market.market in data.instruments for market in base.markets):
         there = ", ".join(data.instruments)
         raise UserError(f"{asked.config}: no market of it is in the data; there are: {there}")
-    jobs = [_job(asked, table, settings, data.hash) for settings in combinations]
+    jobs = [_job(asked, table, settings, data) for settings in combinations]
     return Plan(name=base.name, axes=axes, jobs=jobs, data_hash=data.hash, step_ns=asked.step_ns)
 
 
-def _job(asked: Asked, table: dict[str, Any], settings: Settings, data_hash: str) -> Job:
+def _job(asked: Asked, table: dict[str, Any], settings: Settings, data: Data) -> Job:
+    """Everything of the run is made once here, but for the run itself."""
     config, loaded, wanted = _checked(asked, table, settings)
+    with _named(settings):
+        _accounts(config, data, queue_of(wanted.queue), wanted.balance)
+        _engine(config, str(asked.config), data)
     hashes = tuple(each.file_hash for each in loaded)
-    playbooks = hash_of(Path(market.playbook) for market in config.markets if market.playbook)
-    code = [hashes, playbooks, version("ballast")]
-    whole = [config_hash(config), code, wanted, data_hash, asked.step_ns]
+    whole = [config_hash(config), hashes, CODE_HASH, wanted, data.hash, asked.step_ns]
     digest = hashlib.blake2b(msgspec.json.encode(whole), digest_size=8).hexdigest()
     return Job(
         run=Run(job=digest, settings=settings, step_ns=asked.step_ns),
@@ -75,8 +78,9 @@ def _job(asked: Asked, table: dict[str, Any], settings: Settings, data_hash: str
         paths=tuple(str(path.resolve()) for path in asked.paths),
         epoch=asked.epoch,
         wanted=wanted,
-        data_hash=data_hash,
+        data_hash=data.hash,
         strategy_hashes=hashes,
+        code_hash=CODE_HASH,
     )
 
 
@@ -87,28 +91,42 @@ def _checked(
     name = str(asked.config)
     changed = with_settings(table, settings)
     wanted = assumed_with(asked.wanted, settings)
-    try:
+    with _named(settings):
         check_flags(wanted)
-        config = parse_config(tomlkit.dumps(changed), name)
+        config = _with_playbooks(parse_config(tomlkit.dumps(changed), name))
         return config, load_all(config, name), wanted
+
+
+@contextmanager
+def _named(settings: Settings) -> Iterator[None]:
+    """A mistake inside is told as one line that begins with the settings that led to it."""
+    try:
+        yield
     except UserError as error:
         first = str(error).splitlines()[0]
         raise UserError(f"--set {shown(settings)}: {first}") from error
 
 
+def _with_playbooks(config: Config) -> Config:
+    """The config as `load_config` makes it: with the text of the playbooks that it names."""
+    named = dict.fromkeys(market.playbook for market in config.markets if market.playbook)
+    return msgspec.structs.replace(config, playbooks={name: _text_of(name) for name in named})
+
+
+def _text_of(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{name}: cannot be read: {error}") from error
+
+
 def _anywhere(config: Config) -> Config:
-    """Strategy and playbook files by absolute path: a worker may run in another directory."""
-    return msgspec.structs.replace(
-        config,
-        markets=[
-            msgspec.structs.replace(
-                market,
-                strategy=_absolute(market.strategy),
-                playbook=str(Path(market.playbook).resolve()) if market.playbook else "",
-            )
-            for market in config.markets
-        ],
-    )
+    """Strategy files by absolute path: a worker may run in another directory."""
+    markets = [
+        msgspec.structs.replace(market, strategy=_absolute(market.strategy))
+        for market in config.markets
+    ]
+    return msgspec.structs.replace(config, markets=markets)
 
 
 def _absolute(spec: str) -> str:

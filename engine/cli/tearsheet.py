@@ -49,9 +49,16 @@ def sheets_of(ran: Ran, config: Config, obliged: dict[str, Obligation]) -> list[
 
 
 def with_parts(answer: dict[str, Any], sheets: list[Sheet]) -> dict[str, Any]:
-    """A back-test's answer, each market with the parts of its profit, also by bucket of time."""
+    """A back-test's answer, each market with the parts of its profit, also by bucket of time.
+
+    The spread earned is the part: one number under one name, to the last digit.
+    """
     told = {sheet.item.market: _parts(sheet) for sheet in sheets}
-    markets = [{**market, **told[market["market"]]} for market in answer["markets"]]
+    markets = [
+        {**market, **parts, "spread_earned": parts["parts"]["spread_earned"]}
+        for market in answer["markets"]
+        if (parts := told[market["market"]])
+    ]
     return {**answer, "markets": markets}
 
 

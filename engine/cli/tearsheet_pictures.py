@@ -230,7 +230,8 @@ def _uptime(sheet: Sheet) -> Figure:
     bars = axes.barh(list(rows), [100 * share for share in rows.values()], color=BLUE, height=0.6)
     axes.bar_label(bars, [f"{share:.1%}" for share in rows.values()], padding=3, fontsize=8)
     axes.set_xlim(0, 110)
-    axes.set_title(f"{sheet.item.market}: % of {told.known_ns / NS_PER_S:,.0f} s")
+    known = f"{told.known_ns / NS_PER_S:,.0f} s in which its best prices were known"
+    axes.set_title(f"{sheet.item.market}: % of the {known}")
     return figure
 
 

@@ -7,7 +7,7 @@ import msgspec
 from engine.cli.backtest_run import Ran
 from engine.cli.tearsheet_cells import Cell, Rows, Table, bps_of, money, rounded, words
 from engine.cli.tearsheet_rows import equity, fills, inventory, markouts, over_time, quotes
-from engine.sim.tearsheet import Sheet
+from engine.sim.tearsheet import ANNUAL_STEPS_MIN, Sheet
 from engine.values.units import NS_PER_S, Ns
 
 
@@ -82,7 +82,7 @@ def _earned(sheet: Sheet) -> Iterator[list[Cell]]:
            "by Mertens (2002), as if steps did not depend on each other"]  # fmt: skip
     yield ["steps", moments.steps if moments else None, "", f"whole steps of {step}"]
     yield ["sharpe of a year", rounded(sheet.sharpe_annual), "",
-           "times the root of the steps in a year; worth no more than its steps"]  # fmt: skip
+           f"times the root of a year's steps; none from under {ANNUAL_STEPS_MIN}"]  # fmt: skip
     yield ["fills", did.fills, "", f"{did.maker_fills} made, {did.fills - did.maker_fills} took"]
     yield ["orders to fills", rounded(did.orders_to_fills), "",
            f"{did.orders} orders sent, amendments among them; {did.refused} refused"]  # fmt: skip

@@ -22,6 +22,7 @@ VERBS = {
     "replay": "replay",
     "backtest": "backtest",
     "sweep": "sweep",
+    "lint-strategy": "lint_strategy",
     "compare": "compare",
     "parity": "parity",
     "record": "record",
@@ -36,6 +37,7 @@ GROUPS = {
     "playbook": "playbook_verbs:app",
     "study": "study:app",
     "peg": "peg:app",
+    "new": "new:app",
     "treasury": "treasury:app",
 }
 """Verbs with verbs of their own, and the Typer that holds those."""
@@ -57,7 +59,7 @@ def app_of(names: Iterable[str]) -> typer.Typer:
     app.callback()(_whole)
     for name in names:
         file, _, attribute = GROUPS.get(name, f"{VERBS.get(name)}:{name}").partition(":")
-        found = getattr(import_module(f"engine.cli.{file}"), attribute)
+        found = getattr(import_module(f"engine.cli.{file}"), attribute.replace("-", "_"))
         if name in GROUPS:
             app.add_typer(found, name=name)
         else:

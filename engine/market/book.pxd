@@ -8,6 +8,9 @@ cdef class HalfBook:
 
     @cython.locals(keys=list, known=dict, size=Py_ssize_t, sign=int)
     cpdef apply(self, levels)
+    @cython.locals(known=dict, size=Py_ssize_t)
+    cpdef put(self, tick, lots)
+    cpdef bint has_excess(self)
     @cython.locals(keys=list)
     cdef _remove_key(self, key)
     @cython.locals(excess=Py_ssize_t)
@@ -18,9 +21,11 @@ cdef class HalfBook:
     cdef list depths_without(self, side, own, middle, reaches_bps)
 
 cdef class Book:
-    cdef HalfBook _bids, _asks
+    cdef readonly HalfBook bids, asks
     cdef public object bid_tick, bid_lots, ask_tick, ask_lots
 
+    @cython.locals(half=HalfBook)
+    cpdef settle(self)
     @cython.locals(bids=HalfBook, asks=HalfBook)
     cdef _refresh(self)
     cdef HalfBook _half(self, side)

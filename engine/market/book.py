@@ -48,6 +48,21 @@ class HalfBook:
         if len(keys) > self._levels_max:
             self._forget_farthest()
 
+    def put(self, tick: Tick, lots: Lot) -> None:
+        """One level. Only whoever then calls `Book.settle` may do this."""
+        known = self.lots
+        if lots:
+            size = len(known)
+            known[tick] = lots
+            if len(known) != size:
+                insort(self.keys, self.sign * tick)
+        elif tick in known:
+            del known[tick]
+            self._remove_key(self.sign * tick)
+
+    def has_excess(self) -> bool:
+        return len(self.keys) > self._levels_max
+
     def _remove_key(self, key: int) -> None:
         keys = self.keys
         if keys[-1] == key:
@@ -109,35 +124,42 @@ class Book:
     """
 
     def __init__(self, levels_max: int = LEVELS_MAX) -> None:
-        self._bids = HalfBook(1, levels_max)
-        self._asks = HalfBook(-1, levels_max)
+        self.bids = HalfBook(1, levels_max)
+        self.asks = HalfBook(-1, levels_max)
         self.bid_tick: Tick = 0
         self.bid_lots: Lot = 0
         self.ask_tick: Tick = 0
         self.ask_lots: Lot = 0
 
     def __repr__(self) -> str:
-        return f"<Book {top_text(self)} depth {len(self._bids.keys)}/{len(self._asks.keys)}>"
+        return f"<Book {top_text(self)} depth {len(self.bids.keys)}/{len(self.asks.keys)}>"
 
     def apply_snapshot(self, bids: Levels, asks: Levels) -> None:
         """Replace everything."""
-        self._bids.replace(bids)
-        self._asks.replace(asks)
+        self.bids.replace(bids)
+        self.asks.replace(asks)
         self._refresh()
 
     def apply_delta(self, bids: Levels, asks: Levels) -> None:
         """Absolute lots of changed levels; 0 removes, and removing what is absent is normal."""
         if bids:
-            self._bids.apply(bids)
+            self.bids.apply(bids)
         if asks:
-            self._asks.apply(asks)
+            self.asks.apply(asks)
+        self._refresh()
+
+    def settle(self) -> None:
+        """After levels were put into the halves one by one."""
+        for half in (self.bids, self.asks):
+            if half.has_excess():
+                half._forget_farthest()
         self._refresh()
 
     def clear(self) -> None:
         self.apply_snapshot([], [])
 
     def _refresh(self) -> None:
-        bids, asks = self._bids, self._asks
+        bids, asks = self.bids, self.asks
         self.bid_tick = tick = bids.keys[-1] if bids.keys else 0
         self.bid_lots = bids.lots[tick] if tick else 0
         self.ask_tick = tick = -asks.keys[-1] if asks.keys else 0
@@ -176,18 +198,18 @@ class Book:
 
     def check(self) -> None:
         """Assert that both sides are in order and that the best prices are the best."""
-        for half in (self._bids, self._asks):
+        for half in (self.bids, self.asks):
             assert half.keys == sorted(half.sign * tick for tick in half.lots), (
                 "keys and lots differ"
             )
             assert all(tick > 0 and lots > 0 for tick, lots in half.lots.items()), "empty level"
-        bids, asks = self._bids.lots, self._asks.lots
+        bids, asks = self.bids.lots, self.asks.lots
         assert (self.bid_tick, self.ask_tick) == (max(bids, default=0), min(asks, default=0))
         assert self.bid_lots == bids.get(self.bid_tick, 0)
         assert self.ask_lots == asks.get(self.ask_tick, 0)
 
     def _half(self, side: Side) -> HalfBook:
-        return self._bids if side is BUY else self._asks
+        return self.bids if side is BUY else self.asks
 
     def _depths(
         self, own: OwnLevels, bid_tick: Tick, ask_tick: Tick, reaches_bps: Sequence[int]
@@ -195,8 +217,8 @@ class Book:
         if not (bid_tick and ask_tick):
             return [(0, 0)] * len(reaches_bps)
         middle = bid_tick + ask_tick
-        bids = self._bids.depths_without(BUY, own, middle, reaches_bps)
-        asks = self._asks.depths_without(SELL, own, middle, reaches_bps)
+        bids = self.bids.depths_without(BUY, own, middle, reaches_bps)
+        asks = self.asks.depths_without(SELL, own, middle, reaches_bps)
         return list(zip(bids, asks, strict=True))
 
 

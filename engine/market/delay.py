@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """How late a feed runs, without trusting that two clocks agree."""
 
 import msgspec

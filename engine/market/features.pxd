@@ -1,18 +1,21 @@
 cimport cython
 
 cdef class Decayed:
-    cdef object _half_life_ns, _at_ns
+    cdef long long _half_life_ns, _at_ns
     cdef double _value
 
+    cpdef add(self, double amount, long long at_ns)
+    cpdef double at(self, long long at_ns) except? -1
+
 cdef class Volatility:
-    cdef object _half_life_ns, _sample_ns, _warm_up_ns, _observed_ns, _at_ns
+    cdef long long _half_life_ns, _sample_ns, _warm_up_ns, _observed_ns, _at_ns
     cdef double _squares, _seconds, _mid
 
-    @cython.locals(fade=double, moved=double)
-    cpdef observe(self, double mid, at_ns)
+    @cython.locals(fade=double, moved=double, span_ns=cython.longlong)
+    cpdef observe(self, double mid, long long at_ns)
     cpdef pause(self)
-    @cython.locals(fade=double, seconds=double)
-    cpdef ticks_per_root_second(self, at_ns)
+    @cython.locals(fade=double, seconds=double, quiet_ns=cython.longlong)
+    cpdef ticks_per_root_second(self, long long at_ns)
 
 cdef class Features:
     cdef object _microprice
@@ -20,8 +23,10 @@ cdef class Features:
     cdef Decayed _order_flow, _signed, _volume
     cdef public object bid_tick, bid_lots, ask_tick, ask_lots, order_flow_last
 
-    cpdef on_book(self, book, at_ns)
+    cpdef on_book(self, book, long long at_ns)
+    cpdef on_top(self, tuple top, long long at_ns)
+    cpdef on_trade(self, aggressor, lots, long long at_ns)
     cpdef pause(self)
-    cdef _feel(self, book, at_ns)
 
-cpdef double decay(span_ns, half_life_ns) except? -1
+cpdef order_flow_of(tuple before, tuple now)
+cpdef double decay(long long span_ns, long long half_life_ns) except? -1

@@ -109,7 +109,11 @@ class Features:
 
     def on_book(self, book: Book | BookView, at_ns: Ns) -> None:
         """After each message that was applied. Ends at once where the top has not changed."""
-        bid, bid_lots, ask, ask_lots = book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots
+        self.on_top((book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots), at_ns)
+
+    def on_top(self, top: "Top", at_ns: Ns) -> None:
+        """As `on_book`, for who has no more than the top: (bid, lots, ask, lots)."""
+        bid, bid_lots, ask, ask_lots = top
         same_sizes = bid_lots == self.bid_lots and ask_lots == self.ask_lots
         if same_sizes and bid == self.bid_tick and ask == self.ask_tick:
             return
@@ -117,7 +121,9 @@ class Features:
             self.pause()
             return
         if self.bid_tick:
-            self._feel(book, at_ns)
+            before = (self.bid_tick, self.bid_lots, self.ask_tick, self.ask_lots)
+            self.order_flow_last = order_flow_of(before, top)
+            self._order_flow.add(self.order_flow_last, at_ns)
         self.bid_tick, self.bid_lots = bid, bid_lots
         self.ask_tick, self.ask_lots = ask, ask_lots
         self._volatility.observe((bid + ask) / 2, at_ns)
@@ -177,12 +183,6 @@ class Features:
     def trade_volume(self, at_ns: Ns) -> float:
         """Traded lots, fading alike: `trade_flow / trade_volume` is the one-sidedness."""
         return self._volume.at(at_ns)
-
-    def _feel(self, book: Book | BookView, at_ns: Ns) -> None:
-        before = (self.bid_tick, self.bid_lots, self.ask_tick, self.ask_lots)
-        now = (book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots)
-        self.order_flow_last = order_flow_of(before, now)
-        self._order_flow.add(self.order_flow_last, at_ns)
 
 
 Top = tuple[Tick, Lot, Tick, Lot]

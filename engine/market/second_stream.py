@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """The second witness: the venue's own best bid and ask against the book that we built."""
 
 import msgspec

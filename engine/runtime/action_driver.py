@@ -18,7 +18,7 @@ from engine.runtime.signing import verify
 from engine.treasury.action_desk import ActionDesk
 from engine.treasury.authority import Authority
 from engine.treasury.desk_step import Begin, DeskStep, SignedWord
-from engine.values.action_records import ActionRecord, AuthoritySet, Ending, RosterSet
+from engine.values.action_records import ActionRecord, AuthoritySet, Ending, RosterSet, WordRefused
 from engine.values.errors import Failure, UserError, VenueError
 from engine.values.ports import Journal
 from engine.values.records import Alert
@@ -58,33 +58,36 @@ class ActionDriver:
         self.alerts: list[Alert] = []
         self._journal = journal
         self._place = place
-        self._now_ns = now_ns
+        self.now_ns = now_ns
 
     def __repr__(self) -> str:
         return f"<driver of {self.desk}>"
 
     async def take(self, word: SignedWord) -> DeskStep:
         """One word, dated now. Its records are kept when this returns."""
-        dated = msgspec.structs.replace(word, at_ns=self._now_ns())
+        dated = msgspec.structs.replace(word, at_ns=self.now_ns())
         return await self._kept(self.desk.take(dated))
 
     async def load(self, words: Iterable[RosterSet | AuthoritySet]) -> None:
+        """Bring loaded files into force. Raises UserError where one is wider than agreed."""
         for word in words:
-            await self._kept(self.desk.load(word))
+            step = await self._kept(self.desk.load(word))
+            if step.records and isinstance(step.records[0], WordRefused):
+                raise UserError(f"{word.name}: {step.records[0].why}")
 
     async def tick(self) -> DeskStep:
-        return await self._kept(self.desk.tick(self._now_ns()))
+        return await self._kept(self.desk.tick(self.now_ns()))
 
     async def settle(self) -> None:
         """Ask the place for everything that may be out. It is asked, and never done again."""
         for proposal in self.desk.unresolved():
-            asked_ns = self._now_ns()
+            asked_ns = self.now_ns()
             try:
                 found = await self._needed().ask(proposal.reference)
             except VenueError as error:
                 found = Outcome(ending=Ending.UNKNOWN, has_moved=False, why=error.text)
             if found is None:
-                step = self.desk.absent(proposal.name, asked_ns=asked_ns, at_ns=self._now_ns())
+                step = self.desk.absent(proposal.name, asked_ns=asked_ns, at_ns=self.now_ns())
                 await self._kept(step)
             else:
                 await self._tell(proposal.name, found)
@@ -92,7 +95,7 @@ class ActionDriver:
     async def carry_out(self) -> list[Begin]:
         """Settle what is out, then begin all that is allowed, one after the other."""
         await self.settle()
-        step = await self._kept(self.desk.begin(self._now_ns()))
+        step = await self._kept(self.desk.begin(self.now_ns()))
         for begin in step.begins:
             await self._tell(begin.name, await self._done(begin))
         return step.begins
@@ -107,7 +110,7 @@ class ActionDriver:
 
     async def _tell(self, name: str, found: Outcome) -> None:
         step = self.desk.tell(
-            name, found.ending, found.why, at_ns=self._now_ns(), has_moved=found.has_moved
+            name, found.ending, found.why, at_ns=self.now_ns(), has_moved=found.has_moved
         )
         await self._kept(step)
 

@@ -42,7 +42,8 @@ class HostParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 class RuntimeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[runtime]`: how often time passes inside the engine, and what a strategy may use of it.
 
-    `record` keeps all that the engine was fed, for `ballast replay`, `backtest` and `review`.
+    `record` keeps all that the engine was fed, for `ballast replay`, `backtest` and `review`;
+    `record_frames` keeps the raw public frames beside it, as `ballast record` does.
     `ratings_file` is looked at every `ratings_every_s` for ratings of somebody else's.
     """
 
@@ -51,6 +52,7 @@ class RuntimeParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     reconcile_s: float = 60.0
     stop_s: float = 5.0
     record: bool = True
+    record_frames: bool = False
     ratings_file: str = ""
     ratings_every_s: float = 1.0
     host: HostParams = HostParams()

@@ -62,10 +62,10 @@ class Operating:
 
     def account(self) -> dict[str, Any]:
         """Balances and books of every market, as `engine.runtime.treasury_facts` reads them."""
-        makers = list(self._live.engine.makers.values())
-        seen = {maker.market: book_ns(maker) for maker in makers}
+        makers, now_ns = list(self._live.engine.makers.values()), self._live.clock.now_ns()
+        seen = {maker.market: book_ns(maker, now_ns) for maker in makers}
         moments = {market: moment_text(at_ns) for market, at_ns in seen.items() if at_ns}
-        return account_view(makers, moment_text(self._live.clock.now_ns()), moments)
+        return account_view(makers, moment_text(now_ns), moments)
 
     def _why(self, market: str) -> dict[str, Any]:
         return why(self._live.engine.makers[market], self._live.clock.now_ns())

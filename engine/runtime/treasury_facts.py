@@ -71,8 +71,16 @@ class VolumeRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     at: datetime
 
 
+class OpenRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What our open buys on a venue could still add."""
+
+    venue: str
+    asset: str
+    tokens: str
+
+
 class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`covered`: by asset, what hedges stand against. `may_fill`: what open buys could add.
+    """`covered`: by asset, what hedges stand against.
 
     `reviewed`: the prices at which the limits in money were last made; left out, today's.
     """
@@ -82,7 +90,7 @@ class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     prices: list[PriceRow] = []
     books: list[BookRow] = []
     covered: dict[str, str] = {}
-    may_fill: dict[str, str] = {}
+    may_fill: list[OpenRow] = []
     spent: list[SpentRow] = []
     volumes: list[VolumeRow] = []
     reviewed: list[PriceRow] = []
@@ -150,11 +158,12 @@ def _told_numbers(holdings: Holdings, facts: FactsFile, at_ns: Ns, name: str) ->
         if asset in known:
             holdings.cover(asset, _atoms(text, scheme.asset(asset), f"{name}: covered.{asset}"))
             yield f"{name}: hedges of {asset}"
-    for asset, text in facts.may_fill.items():
-        if asset in known:
-            where = f"{name}: may_fill.{asset}"
-            holdings.may_fill(asset, _atoms(text, scheme.asset(asset), where))
-            yield f"{name}: open buys of {asset}"
+    for index, buy in enumerate(facts.may_fill):
+        if buy.asset in known:
+            where = f"{name}: may_fill[{index}].tokens"
+            atoms = _atoms(buy.tokens, scheme.asset(buy.asset), where)
+            holdings.may_fill(buy.venue, buy.asset, atoms)
+            yield f"{name}: open buys of {buy.asset} on {buy.venue}"
     for index, row in enumerate(facts.spent):
         if row.asset in known:
             where = f"{name}: spent[{index}]"

@@ -15,9 +15,12 @@ import msgspec
 from engine.treasury.authority import AssetRule
 from engine.treasury.authority_check import params_problems
 from engine.treasury.authority_params import AuthorityParams
+from engine.treasury.books_params import BooksParams
+from engine.treasury.execution_params import ExecutionParams
 from engine.treasury.limit_rows import row_problem
 from engine.treasury.liquid import LiquidParams
-from engine.treasury.params import AssetParams, BucketParams, MoneyParams, PlaceParams
+from engine.treasury.params import AssetParams, BucketParams, MoneyParams, PlaceKind, PlaceParams
+from engine.treasury.rebalance import RebalanceParams
 from engine.treasury.score import ScoreParams
 from engine.values.errors import UserError
 from engine.values.table_check import problems
@@ -47,6 +50,9 @@ class TreasuryFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     limits: list[LimitRow] = []
     scores: list[ScoreParams] = []
     authority: AuthorityParams | None = None
+    books: BooksParams | None = None
+    execution: ExecutionParams | None = None
+    rebalance: RebalanceParams | None = None
 
 
 def load_treasury(path: Path) -> TreasuryFile:
@@ -102,7 +108,7 @@ def _disagreements(file: TreasuryFile) -> Iterator[str]:
     yield from _repeats([place.name for place in file.places], "places")
     yield from _repeats([row.asset for row in file.buckets], "buckets")
     yield from _repeats(file.functions, "functions")
-    venues = {place.sells_at for place in file.places if place.name == place.sells_at}
+    venues = {place.name for place in file.places if place.kind is PlaceKind.VENUE}
     for index, place in enumerate(file.places):
         if place.sells_at not in venues:
             yield f'places[{index}].sells_at: "{place.sells_at[:40]}" is no venue of [[places]]'

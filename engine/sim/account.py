@@ -72,7 +72,17 @@ class Account:
                 matches = book.public_trade(fact.tick, fact.lots, fact.aggressor)
             case _:
                 return []
-        return self._matched(fact.market, matches, now_ns) if matches else []
+        return self.matched(fact.market, matches, now_ns) if matches else []
+
+    def matched(self, market: str, matches: Iterable[Match], now_ns: Ns) -> list[Event]:
+        """Move what these matches in the book of a market filled; returns what to tell us of it."""
+        facts: list[Event] = []
+        for match in matches:
+            for order_id, is_maker in ((match.maker_id, True), (match.taker_id, False)):
+                order = self._open[market].get(order_id)
+                if order is not None:
+                    facts += self._filled(order, match, is_maker, now_ns)
+        return facts
 
     # --- our requests ---------------------------------------------------------------------------
 
@@ -149,7 +159,7 @@ class Account:
 
     def _came_of(self, outcome: Outcome, order: Order, now_ns: Ns) -> list[Event]:
         """What a new order took, and whether the rest of it was expired."""
-        facts = self._matched(order.place.market, outcome.matches, now_ns)
+        facts = self.matched(order.place.market, outcome.matches, now_ns)
         if order.is_open and not outcome.rested_lots:
             facts.append(self._end(order, now_ns, OrderState.EXPIRED))
         return facts
@@ -199,15 +209,6 @@ class Account:
         del self._open[market][order.order_id]
         order.state, order.update_ns = state, now_ns
         return order.report(now_ns)
-
-    def _matched(self, market: str, matches: Iterable[Match], now_ns: Ns) -> list[Event]:
-        facts: list[Event] = []
-        for match in matches:
-            for order_id, is_maker in ((match.maker_id, True), (match.taker_id, False)):
-                order = self._open[market].get(order_id)
-                if order is not None:
-                    facts += self._filled(order, match, is_maker, now_ns)
-        return facts
 
     def _filled(self, order: Order, match: Match, is_maker: bool, now_ns: Ns) -> list[Event]:
         order.filled_lots += match.lots

@@ -6,7 +6,7 @@ them, orders reach the venue later and its word comes back later still.
 
 import hashlib
 from collections.abc import Callable, Iterable
-from heapq import heappop, heappush, merge
+from heapq import merge
 from random import Random
 from typing import Any
 
@@ -14,7 +14,13 @@ import msgspec
 
 from engine.core import Engine
 from engine.sim.account import Account
+from engine.sim.clock import Clock
+from engine.sim.kernel import Kernel
+from engine.sim.kernel_block import Block, blocks_of
+from engine.sim.kernel_lane import Lane
+from engine.sim.kernel_run import KernelRun
 from engine.sim.latency import Latency
+from engine.sim.matching.terms import Match
 from engine.sim.replay import outcome_of
 from engine.sim.tally import MarketTally, Tally
 from engine.sim.trail import Trail
@@ -26,8 +32,7 @@ from engine.values.units import NS_PER_S, Ns
 ALIVE_NS = NS_PER_S
 HOLE_NS = 30 * NS_PER_S
 """A recording that is silent for so long has a hole: nobody vouches for the market then."""
-STEPS_MAX = 100_000
-"""So many things at one moment are a loop between engine and venue, a fault of ours."""
+BLOCK_ROWS = 20_000
 NOT_MODELLED = (
     "Not modelled: what our own orders would have changed in the market, that is, other traders' "
     "answers to them; rate limits, time-outs and lost messages."
@@ -75,12 +80,10 @@ class Backtest:
     ) -> None:
         self.engine = engine
         self.accounts = accounts
-        self.now_ns: Ns = 0
+        self.clock = Clock()
         self._params = params
         self._watch = watch
         self._dice = Random(params.seed)
-        self._heap: list[tuple[Ns, int, Callable[[Any], None], Any]] = []
-        self._count = 0
         self._facts = self._processed = self._decided = 0
         self._account_of = {m: each for each in accounts.values() for m in each.instruments}
         self._tallies = {
@@ -91,27 +94,50 @@ class Backtest:
         }
         self._ways: dict[tuple[int, bool], Ns] = {}
         self._told_links: set[str] = set()
-        self._last_public_ns: Ns = 0
+        self._told_ns = self._began_ns = 0
+        self._opening: Iterable[Event] = ()
+        self._kernel: Kernel | None = None
         self._digest = hashlib.blake2b(digest_size=8)
-        self._ends_ns: Ns = 0
 
     def run(self, facts: Iterable[Event], opening: Iterable[Event] = ()) -> Result:
         """`facts` are public and in order of `at_ns`; `opening` is told first, at their start.
 
         Raises AssertionError where the parts disagree, which is always our own fault.
         """
-        began_ns, feed_ns = 0, self._params.latency.feed_ns
+        if self._watch is None:
+            return self.run_blocks(blocks_of(facts, self.lanes, BLOCK_ROWS), opening)
+        self._opening, ends_ns, feed_ns = opening, 0, self._params.latency.feed_ns
         for fact in facts:
             venue_ns = fact.at_ns - feed_ns
-            if not began_ns:
-                began_ns = self.now_ns = venue_ns
-                self._begin(opening)
-            self._ends_ns = max(self._ends_ns, fact.at_ns)
-            self._pass_until(venue_ns)
-            self.now_ns = max(self.now_ns, venue_ns)
-            self._public(fact, feed_ns)
-        self._pass_until(self._ends_ns)
-        return self._result(began_ns)
+            if not ends_ns:
+                self.begin(venue_ns)
+            ends_ns = max(ends_ns, fact.at_ns)
+            self.clock.pass_until(venue_ns)
+            self.clock.pass_to(venue_ns)
+            self.public(fact)
+        self.clock.pass_until(ends_ns)
+        return self._result()
+
+    def run_blocks(self, blocks: Iterable[Block], opening: Iterable[Event] = ()) -> Result:
+        """As `run`, over facts as columns, whose markets are `lanes`; tells no `watch`."""
+        lanes = [
+            Lane(market, self.engine, self._account_of[market], self._tallies[market].trail)
+            for market in self.lanes
+        ]
+        self._opening = opening
+        self._kernel = Kernel(lanes, self._params.latency.feed_ns)
+        run = KernelRun(self._kernel, self.clock, self)
+        for block in blocks:
+            run.take(block)
+        self.clock.pass_until(run.ends_ns)
+        self._facts += self._kernel.facts
+        self._processed += self._kernel.processed
+        return self._result()
+
+    @property
+    def lanes(self) -> list[str]:
+        """The markets whose facts the kernel knows: those that are both traded and simulated."""
+        return [market for market in self._tallies if market in self.engine.makers]
 
     @property
     def trails(self) -> dict[str, Trail]:
@@ -120,55 +146,48 @@ class Backtest:
 
     # --- the clock ------------------------------------------------------------------------------
 
-    def _at(self, at_ns: Ns, act: Callable[[Any], None], what: Any) -> None:
-        self._count += 1
-        heappush(self._heap, (at_ns, self._count, act, what))
+    @property
+    def now_ns(self) -> Ns:
+        return self.clock.now_ns
 
-    def _pass_until(self, until_ns: Ns) -> None:
-        heap, steps = self._heap, 0
-        while heap and heap[0][0] <= until_ns:
-            at_ns, _, act, what = heappop(heap)
-            steps = 0 if at_ns > self.now_ns else steps + 1
-            assert steps < STEPS_MAX, f"no end of things at {at_ns}"
-            self.now_ns = max(self.now_ns, at_ns)
-            act(what)
-
-    def _begin(self, opening: Iterable[Event]) -> None:
-        for fact in opening:
+    def begin(self, venue_ns: Ns) -> None:
+        """The first fact is about to happen at the venue."""
+        self._began_ns = venue_ns
+        self.clock.pass_to(venue_ns)
+        for fact in self._opening:
             self._hear(fact)
         for venue in self.accounts:
             for stream in Stream:
                 self._hear(Connected(venue=venue, stream=stream, at_ns=self.now_ns))
-        self._at(self.now_ns, self._tick, None)
-        self._at(self.now_ns, self._ping, None)
-        self._at(self.now_ns, self._sample, None)
+        for act in (self._tick, self._ping, self._sample):
+            self.clock.at(self.now_ns, act, None)
 
     def _tick(self, _: Any) -> None:
         for tally in self._tallies.values():
             tally.on_time(self.now_ns)
-        self._process(Timer(at_ns=self.now_ns))
-        self._at(self.now_ns + self.engine.params.timer_ns, self._tick, None)
+        self.process(Timer(at_ns=self.now_ns))
+        self.clock.at(self.now_ns + self.engine.params.timer_ns, self._tick, None)
 
     def _ping(self, _: Any) -> None:
         """The wires live while the recording goes on; what it says of its own wires comes first."""
-        is_alive = self.now_ns - self._last_public_ns < HOLE_NS
+        told_ns = max(self._told_ns, self._kernel.told_ns if self._kernel else 0)
         for venue in self.accounts:
-            self._process(Alive(venue=venue, stream=Stream.PRIVATE, at_ns=self.now_ns))
-            if is_alive and venue not in self._told_links:
-                self._process(Alive(venue=venue, stream=Stream.PUBLIC, at_ns=self.now_ns))
-        self._at(self.now_ns + ALIVE_NS, self._ping, None)
+            self.process(Alive(venue=venue, stream=Stream.PRIVATE, at_ns=self.now_ns))
+            if self.now_ns - told_ns < HOLE_NS and venue not in self._told_links:
+                self.process(Alive(venue=venue, stream=Stream.PUBLIC, at_ns=self.now_ns))
+        self.clock.at(self.now_ns + ALIVE_NS, self._ping, None)
 
     def _sample(self, _: Any) -> None:
         for tally in self._tallies.values():
             tally.sample(self.now_ns)
-        self._at(self.now_ns + self._params.sample_ns, self._sample, None)
+        self.clock.at(self.now_ns + self._params.sample_ns, self._sample, None)
 
     # --- the market -----------------------------------------------------------------------------
 
-    def _public(self, fact: Event, feed_ns: Ns) -> None:
+    def public(self, fact: Event) -> None:
         """It happens at the venue now; we hear of it when the recording says so."""
         self._facts += 1
-        self._last_public_ns = self.now_ns
+        self._told_ns = self.now_ns
         if isinstance(fact, Connected | Disconnected | Alive):
             self._told_links.add(fact.venue)
         account = self._account_of.get(getattr(fact, "market", ""))
@@ -177,10 +196,16 @@ class Backtest:
             self._tallies[fact.market].on_market(self.now_ns)  # type: ignore[union-attr]
             if told:
                 self._respond(account, told)
+        feed_ns = self._params.latency.feed_ns
         if feed_ns:
-            self._at(self.now_ns + feed_ns, self._process, fact)
+            self.clock.at(self.now_ns + feed_ns, self.process, fact)
         else:
-            self._process(fact)
+            self.process(fact)
+
+    def matched(self, market: str, matches: Iterable[Match]) -> None:
+        """The market has just filled our orders."""
+        account = self._account_of[market]
+        self._respond(account, account.matched(market, matches, self.now_ns))
 
     # --- orders ---------------------------------------------------------------------------------
 
@@ -189,9 +214,9 @@ class Backtest:
         self._tallies[command.market].on_command(command)
         if isinstance(command, Place):
             sent = OrderSent(market=command.market, client_id=command.client_id, at_ns=self.now_ns)
-            self._at(self.now_ns, self._hear, sent)
+            self.clock.at(self.now_ns, self._hear, sent)
         delay_ns = self._params.latency.up.ns(self.now_ns, self._dice)
-        self._at(self._in_turn(account, True, delay_ns), self._arrive, command)
+        self.clock.at(self._in_turn(account, True, delay_ns), self._arrive, command)
 
     def _arrive(self, command: Command) -> None:
         account = self._account_of[command.market]
@@ -203,7 +228,7 @@ class Backtest:
         at_ns = self._in_turn(account, False, delay_ns)
         for fact in facts:
             self._tallies[fact.market].on_venue(fact)  # type: ignore[union-attr]
-            self._at(at_ns, self._hear, fact)
+            self.clock.at(at_ns, self._hear, fact)
 
     def _in_turn(self, account: Account, is_up: bool, delay_ns: Ns) -> Ns:
         """One wire each way: what left later arrives no sooner."""
@@ -215,9 +240,9 @@ class Backtest:
 
     def _hear(self, fact: Event) -> None:
         """A private fact, stamped with the moment at which this host learns it."""
-        self._process(msgspec.structs.replace(fact, at_ns=self.now_ns))
+        self.process(msgspec.structs.replace(fact, at_ns=self.now_ns))
 
-    def _process(self, fact: Event) -> None:
+    def process(self, fact: Event) -> None:
         self._processed += 1
         step = self.engine.process(fact)
         if self._watch is not None:
@@ -233,11 +258,11 @@ class Backtest:
         for command in step.commands:
             self._send(command)
 
-    def _result(self, began_ns: Ns) -> Result:
+    def _result(self) -> Result:
         for tally in self._tallies.values():
             tally.sample(self.now_ns)
         return Result(
-            began_ns=began_ns,
+            began_ns=self._began_ns,
             ended_ns=self.now_ns,
             facts=self._facts,
             processed=self._processed,

@@ -1,7 +1,8 @@
 """What each decision of a playbook led to, from the journal alone: epochs from ruling to ruling.
 
 Money is in quote atoms and exact. Each figure is the difference of a running sum between the two
-ends of an epoch, so that epochs add up to the whole. Marks are the mids that decisions looked at.
+ends of an epoch, so that epochs add up to the whole. Marks are the mids that decisions looked at,
+and those that hedges here for another market were sent at.
 """
 
 from bisect import bisect_right
@@ -230,13 +231,18 @@ class Market:
         inputs, told = decision.inputs, self.epochs[-1].outcome
         bid, ask = int(inputs.get("bid_tick", 0)), int(inputs.get("ask_tick", 0))
         if bid and ask:
-            self._mark = bid + ask
-            self.marks.note(decision.at_ns, self._mark)
+            self.look(decision.at_ns, bid + ask)
         told.decisions += 1
         self._stand(int(inputs["position_lots"]))
         bids = sum(bid.lots for bid in decision.ladder.bids)
         worst = int(inputs["position_lots"]) + bids - self.covered_lots
         told.worst_lots = worst if told.worst_lots is None else max(worst, told.worst_lots)
+
+    def look(self, at_ns: Ns, mid_half_ticks: Tick) -> None:
+        """Somebody decided by this mid: a ladder here, or a hedge of another market."""
+        if mid_half_ticks:
+            self._mark = mid_half_ticks
+            self.marks.note(at_ns, mid_half_ticks)
 
     def on_fill(self, fill: Fill) -> bool:
         """Book it once; False for one that was booked, or lies in the opening balances."""

@@ -94,7 +94,7 @@ class Review:
         market: str = getattr(record, "market", "")
         if market:
             self._market(market)
-        self._join(record)
+        self._join(record, at_ns)
 
     def result(self, marks: dict[str, Marks] | None = None) -> Reviewed:
         """Settle everything. `marks` are better mids to judge markouts by, where there are any."""
@@ -137,7 +137,7 @@ class Review:
             market.begin(span.began_ns, span.epoch, None)
         return market
 
-    def _join(self, record: Record) -> None:
+    def _join(self, record: Record, at_ns: Ns) -> None:
         match record:
             case Ruled():
                 market = self.markets[record.market]
@@ -154,6 +154,8 @@ class Review:
                 self._words.on_word(record, tuple(self.markets), self._mids())
             case HedgeSent():
                 self._sent[record.client_id] = record
+                if record.hedge_market in self.markets:
+                    self.markets[record.hedge_market].look(at_ns, record.mid_half_ticks)
             case HedgeMoved():
                 self.markets[record.market].covered_lots = record.covered_lots
                 _note(self._told(record.market).hedge_stances, record.stance)

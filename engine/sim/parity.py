@@ -79,6 +79,8 @@ class SameOrders:
             while due and (due[-1].at_ns, due[-1].ends) <= (now_ns, False):
                 self._act(due[-1].at_ns, due.pop().command)
             self._public(fact, now_ns)
+        for act in reversed(due):
+            self._act(act.at_ns, act.command)
         return self.found
 
     def _moment(self, fact: BookDelta | BookSnapshot | Trade) -> Ns:

@@ -19,9 +19,9 @@ class Stance(StrEnum):
     """How a back-test met a trade that filled one of the two."""
 
     SAME = "the same"
-    ELSEWHERE = "it had no order that the trade reached"
-    QUEUED = "it had an order there, and lots in front of it"
-    MORE = "it was filled for more"
+    ELSEWHERE = "no order there"
+    QUEUED = "an order there, behind others"
+    MORE = "filled for more"
 
 
 def lots_by_trade(fills: Iterable[Fill], trades: Iterable[Trade], feed_ns: Ns) -> Counter[Key]:

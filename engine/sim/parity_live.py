@@ -43,8 +43,9 @@ class LiveOrder(msgspec.Struct, kw_only=True):
     refusal: str = ""
     fills: list[Fill] = []
 
-    def filled_lots(self, before_venue_ns: Ns) -> Lot:
-        return sum(fill.lots for fill in self.fills if fill.venue_ns < before_venue_ns)
+    def filled_lots(self, before_trade_id: int) -> Lot:
+        """A venue numbers trades in order, and stamps many of them alike."""
+        return sum(fill.lots for fill in self.fills if fill.trade_id < before_trade_id)
 
 
 class Lived(msgspec.Struct, kw_only=True):

@@ -136,7 +136,7 @@ def _why_not_real(order: LiveOrder, trade: Trade) -> Why:
         return Why.REAL_REFUSED
     if not order.opened_venue_ns or order.opened_venue_ns > trade.venue_ns:
         return Why.REAL_NOT_YET
-    if order.filled_lots(trade.venue_ns) == order.place.lots:
+    if order.filled_lots(trade.trade_id) == order.place.lots:
         return Why.REAL_FILLED
     if order.ended_venue_ns and order.ended_venue_ns <= trade.venue_ns:
         return Why.REAL_CANCELLED

@@ -28,6 +28,8 @@ Settings: TypeAlias = dict[str, Value]
 RUNS_MAX = 10_000
 SKILL_MIN = 0.95
 """A deflated Sharpe ratio below this is told as luck: the usual 5 % test, one-sided."""
+STEPS_MIN = 30
+"""Of fewer steps nothing is told: the ratio's own error is not known well enough."""
 
 
 class Measure(StrEnum):
@@ -95,7 +97,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_skill(self) -> bool:
-        return self.deflated >= SKILL_MIN
+        return self.steps >= STEPS_MIN and self.deflated >= SKILL_MIN
 
 
 class Heat(msgspec.Struct, frozen=True, kw_only=True):

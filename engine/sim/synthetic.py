@@ -6,13 +6,14 @@ from itertools import count
 import msgspec
 
 from engine.sim.market import SyntheticMarket
+from engine.sim.market_maker import MAKER
 from engine.sim.market_presets import Preset
 from engine.sim.matching.book import MatchingBook
 from engine.sim.matching.flow import Act
 from engine.sim.matching.terms import CancelOf, Match, NewOrder, TimeInForce
 from engine.values.events import BookDelta, BookSnapshot, TopOfBook, Trade
 from engine.values.instrument import Instrument
-from engine.values.units import Levels, Ns, Side, Tick
+from engine.values.units import Levels, Lot, Ns, Side, Tick
 
 PASSER_BY = "~passer-by"
 
@@ -63,6 +64,26 @@ class Crowd:
             tif=TimeInForce.IOC,
         )
         return self._told(self._do(order), now_ns)
+
+    def withdraw(self, side: Side, now_ns: Ns) -> list[Public]:
+        """All that rests on `side` is cancelled."""
+        for resting in self.book.orders_of(MAKER):
+            if resting.side is side:
+                self.book.cancel(resting.order_id)
+        return self._told((), now_ns)
+
+    def printed(self, side: Side, tick: Tick, lots: Lot, now_ns: Ns) -> list[Public]:
+        """A trade right through `tick`: whatever of ours rests on `side` there is filled."""
+        trade = Trade(
+            market=self.market,
+            at_ns=now_ns,
+            venue_ns=now_ns,
+            trade_id=next(self._trade_ids),
+            tick=tick - side.sign,
+            lots=lots,
+            aggressor=side.opposite,
+        )
+        return [trade]
 
     def snapshot(self, now_ns: Ns) -> BookSnapshot:
         return BookSnapshot(

@@ -88,7 +88,6 @@ class Tally:
             markouts=[Markout(horizon_ns=horizon) for horizon in HORIZONS_NS],
         )
         self._book = book
-        self._mid = 0
         self._due: tuple[deque[tuple[Ns, Fill]], ...] = tuple(deque() for _ in HORIZONS_NS)
 
     def on_command(self, command: Command) -> None:
@@ -98,8 +97,6 @@ class Tally:
         """The recorded market may have moved."""
         bid, _, ask, _ = self._book.top()
         self.trail.on_top(now_ns, bid, ask)
-        if bid and ask:
-            self._mid = bid + ask
 
     def on_venue(self, fact: Event) -> None:
         """The venue's word at the venue's moment."""
@@ -135,9 +132,7 @@ class Tally:
     def mid_half_ticks(self) -> Tick:
         """Bid plus ask of the recorded market, the last one known; 0 before there was any."""
         bid, _, ask, _ = self._book.top()
-        if bid and ask:
-            self._mid = bid + ask
-        return self._mid
+        return bid + ask if bid and ask else self.trail.mid_last
 
     def _on_fill(self, fill: Fill) -> None:
         told, mid = self.told, self.mid_half_ticks()

@@ -28,6 +28,7 @@ from engine.values.units import NS_PER_S, Atoms, Ns
 YEAR_S = 365.25 * 86_400
 BUCKETS_MAX = 2_000
 STEP_S = 10
+ANNUAL_STEPS_MIN = 30
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,8 +112,8 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sharpe_annual(self) -> float | None:
-        """Times the root of the steps in a year; no better than the number of steps behind it."""
-        if self.moments is None:
+        """Times the root of the steps in a year; None from fewer than `ANNUAL_STEPS_MIN` steps."""
+        if self.moments is None or self.moments.steps < ANNUAL_STEPS_MIN:
             return None
         return self.moments.sharpe * float((YEAR_S * NS_PER_S / self.step_ns) ** 0.5)
 

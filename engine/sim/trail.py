@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """What a back-test leaves behind for its tear sheet: the market's best prices and our own quotes.
 
 All of it at the venue's moments. Where several things happen in one moment the last one stands.
@@ -36,16 +37,16 @@ class Trail:
         self.quoted: list[Quoted] = []
         self.fill_mids: list[Tick] = []
         self._open: dict[str, tuple[Side, Tick, Lot]] = {}
-        self._last: tuple[Tick, Tick] = (0, 0)
+        self._bid = self._ask = 0
 
     def __repr__(self) -> str:
         return f"<trail of {len(self.at_ns)} tops and {len(self.quoted)} changes of our quotes>"
 
     def on_top(self, at_ns: Ns, bid: Tick, ask: Tick) -> None:
         """Take the best prices of now; moments come in order."""
-        if (bid, ask) == self._last or not bid or not ask:
+        if not bid or not ask or (bid == self._bid and ask == self._ask):
             return
-        self._last = bid, ask
+        self._bid, self._ask = bid, ask
         if self.at_ns and self.at_ns[-1] == at_ns:
             self.bids[-1], self.asks[-1] = bid, ask
             return
@@ -65,6 +66,11 @@ class Trail:
         if self.quoted and self.quoted[-1].at_ns == report.at_ns:
             self.quoted.pop()
         self.quoted.append(Quoted(report.at_ns, self._levels(Side.BUY), self._levels(Side.SELL)))
+
+    @property
+    def mid_last(self) -> Tick:
+        """Bid plus ask, the last known; 0 before any."""
+        return self._bid + self._ask
 
     def mid(self, at_ns: Ns) -> Tick:
         """Bid plus ask, the last known at this moment; 0 before any."""

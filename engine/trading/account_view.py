@@ -10,9 +10,11 @@ from typing import Any
 from engine.market.book import Book, BookView
 from engine.trading.maker import Maker
 from engine.values.instrument import Instrument
-from engine.values.units import DECIMALS_MAX, Levels, Ns, Side, decimal_text
+from engine.values.units import Levels, Ns, Side, decimal_text
 
 LEVELS_MAX = 1_000
+SIGHT = frozenset({"book", "public link", "stalled", "second stream", "crossed"})
+"""Doubts that mean that the book may be another by now (`Standing.doubts`)."""
 
 
 def account_view(makers: Iterable[Maker], at: str, moment_of: dict[str, str]) -> dict[str, Any]:
@@ -39,11 +41,16 @@ def account_view(makers: Iterable[Maker], at: str, moment_of: dict[str, str]) ->
     }
 
 
-def book_ns(maker: Maker) -> Ns:
-    """When the book was last heard, 0 where it is not vouched for or has not two sides."""
-    book = maker.quoter.book
-    is_whole = book.bid_tick and book.ask_tick and not book.is_crossed()
-    return maker.quoter.book_ns if is_whole else 0
+def book_ns(maker: Maker, now_ns: Ns) -> Ns:
+    """The moment of which the book is true: now, since a quiet book is not a stale book (law 6).
+
+    While something is in doubt it is the moment when it was last heard; 0 for a book without both
+    sides.
+    """
+    book, doubts = maker.quoter.book, maker.standing.doubts
+    if not (book.bid_tick and book.ask_tick) or book.is_crossed():
+        return 0
+    return maker.quoter.book_ns if SIGHT & doubts.keys() else now_ns
 
 
 def _book_view(maker: Maker, at: str) -> dict[str, Any]:
@@ -67,12 +74,11 @@ def _texts(instrument: Instrument, levels: Levels) -> list[list[str]]:
     return [[instrument.price_text(tick), instrument.size_text(lots)] for tick, lots in levels]
 
 
-def _may_fill(makers: list[Maker]) -> dict[str, str]:
-    """By base asset, what every buy that may be out there could still add (law 3)."""
-    totals: dict[str, int] = {}
+def _may_fill(makers: list[Maker]) -> list[dict[str, str]]:
+    """What every buy that may be out there could still add, by market (law 3)."""
+    found = []
     for maker in makers:
         item = maker.quoter.setup.instrument
         bid_lots, _ = maker.keeper.orders.working_lots(maker.market)
-        atoms = item.base_atoms(bid_lots) * 10 ** (DECIMALS_MAX - item.base_exponent)
-        totals[item.base] = totals.get(item.base, 0) + atoms
-    return {asset: decimal_text(atoms, DECIMALS_MAX) for asset, atoms in totals.items()}
+        found.append({"venue": item.venue, "asset": item.base, "tokens": item.size_text(bid_lots)})
+    return found

@@ -18,6 +18,7 @@ from engine.trading.hedge_sizes import (
     ratio_of,
     tick_limit,
 )
+from engine.trading.keeper import Keeper
 from engine.trading.sweeps import Leg, Sweeps
 from engine.values.instrument import Instrument
 from engine.values.intents import Sweep
@@ -151,7 +152,14 @@ def _draft(sweeps: Sweeps, offer: Offer, tokens: Lot, limit: Tick, at: Prices) -
 
 def _limit(leg: Leg, side: Side, mid: int, params: HedgeParams) -> tuple[Tick, str]:
     """The worst price within the ceiling that meets no order of ours, and what moved it."""
-    limit, sums = tick_limit(side, mid, params.slippage_bps_max), leg.keeper.orders.sums(leg.market)
+    return short_of_own(
+        leg.keeper, leg.market, side, tick_limit(side, mid, params.slippage_bps_max)
+    )
+
+
+def short_of_own(keeper: Keeper, market: str, side: Side, limit: Tick) -> tuple[Tick, str]:
+    """A limit that meets no order of ours, and what moved it, "" for nothing."""
+    sums = keeper.orders.sums(market)
     own = sums.bid_tick if side is SELL else sums.ask_tick
     if not own or (limit - own) * side.sign < 0:
         return limit, ""

@@ -32,7 +32,8 @@ class NotCanonical(Exception):
 def encoded(body: msgspec.Struct) -> bytes:
     """The canonical bytes. Raises NotCanonical where a text in it is not printable ASCII."""
     content = msgspec.json.encode(body, order="sorted")
-    if not PRINTABLE.fullmatch(content):
+    escapes = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    if not PRINTABLE.fullmatch(content) or b"\\" in escapes:
         raise NotCanonical("only printable ASCII can be signed")
     return content
 

@@ -31,6 +31,8 @@ from engine.values.units import DECIMALS_MAX
 ASSET = re.compile(r"[A-Z0-9][A-Z0-9.]{0,19}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/@-]{0,63}")
 ADDRESS = re.compile(r"[A-Za-z0-9:._-]{1,128}")
+ROW = re.compile(r"[ -~]{1,1000}")
+"""A limit's row before and after, as JSON."""
 ATOMS_MAX = 10**40
 VENUES_MAX = 20
 NS_MAX = 2**63 - 1
@@ -176,6 +178,9 @@ def _text_problems(name: str, value: str) -> Iterator[str]:
     if name in ("address", "memo"):
         if not ADDRESS.fullmatch(value):
             yield f"{name}: letters, digits and :._- only, at most 128"
+    elif name in ("was", "becomes"):
+        if not ROW.fullmatch(value):
+            yield f"{name}: printable ASCII only, at most 1000"
     elif not NAME.fullmatch(value):
         yield f"{name}: letters, digits, blanks and ._:/@- only, at most 64"
 

@@ -92,7 +92,7 @@ def _easier(authority: Authority, cuts: Cuts, taken: Grid) -> Iterator[Problem]:
     for axis, name in enumerate(AXES):
         low = taken.take(range(taken.shape[axis] - 1), axis=axis)
         high = taken.take(range(1, taken.shape[axis]), axis=axis)
-        bad = (low >= 0) & (high >= 0) & (tiers[high] < tiers[low])
+        bad = (low >= 0) & (high >= 0) & (tiers[np.maximum(high, 0)] < tiers[np.maximum(low, 0)])
         for cell in np.argwhere(bad)[:1].tolist():
             one, two = (authority.rows[grid[tuple(cell)]] for grid in (low, high))
             cell[axis] += 1

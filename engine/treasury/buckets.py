@@ -14,10 +14,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from engine.treasury.dates import NS_PER_DAY, begin_ns, day_of
+from engine.treasury.dates import NS_PER_DAY, begin_ns
 from engine.treasury.facts import Facts
 from engine.treasury.locks import Piece, pieces_of
-from engine.treasury.obligations import due_within
+from engine.treasury.obligations import by_day, due_within
 from engine.treasury.params import BucketParams
 from engine.values.treasury_words import Bucket
 from engine.values.units import Atoms, Ns, scaled
@@ -119,13 +119,11 @@ def _reserve(pour: _Pour, facts: Facts, asset: str, row: BucketParams | None) ->
     """Fill the reserve in order of date; what is short altogether."""
     short = 0
     days = row.reserve_days if row is not None else 0
-    for obligation in due_within(facts, days):
-        if obligation.asset != asset:
-            continue
-        due_ns = max(facts.at_ns, begin_ns(max(obligation.due, day_of(facts.at_ns))))
+    for day, atoms in by_day(due_within(facts, days), asset).items():
+        due_ns = max(facts.at_ns, begin_ns(day))
         idle = pour.by(due_ns, is_working=False)[::-1]
         working = pour.by(due_ns, is_working=True)
-        short += pour.fill(Bucket.RESERVED, obligation.atoms, [*idle, *working])
+        short += pour.fill(Bucket.RESERVED, atoms, [*idle, *working])
     return short
 
 

@@ -12,7 +12,6 @@ import msgspec
 
 from engine.treasury.dates import begin_ns
 from engine.treasury.facts import Facts
-from engine.treasury.obligations import by_date
 from engine.treasury.purse import Purse
 from engine.values.treasury_words import Day, Obligation
 from engine.values.units import Atoms, Ns
@@ -40,10 +39,10 @@ class Point(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settle(facts: Facts, rows: Sequence[Obligation]) -> tuple[Purse, list[Short]]:
-    """Pay these rows and no others; the purse afterwards, and what was short."""
+    """Pay these rows, which are in order of date; the purse afterwards, and what was short."""
     purse, short = Purse(facts), []
     owed: dict[tuple[Day, str], Atoms] = {}
-    for row in by_date(rows):
+    for row in rows:
         owed[row.due, row.asset] = owed.get((row.due, row.asset), 0) + row.atoms
     for (due, asset), atoms in owed.items():
         missing = purse.pay(asset, atoms, due_ns(facts, due))
@@ -57,7 +56,7 @@ def settle(facts: Facts, rows: Sequence[Obligation]) -> tuple[Purse, list[Short]
 
 def curve(facts: Facts) -> list[Point]:
     """A point for each date on which something falls due, in order of date."""
-    rows, points = by_date(facts.obligations), []
+    rows, points = facts.obligations, []
     for due in sorted({row.due for row in rows}):
         purse, shorts = settle(facts, [row for row in rows if row.due <= due])
         left = 0 if shorts else sold(facts, purse, due_ns(facts, due))

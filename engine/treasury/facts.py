@@ -49,8 +49,10 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """A picture that never changes. Amounts are whole atoms and never negative.
 
-    held: by (place, asset), all of it. working: by (venue, asset), what the market maker has.
-    covered: by asset, what hedges stand against. could_fill: what open buys could still add.
+    obligations: in order of date (`by_date`). held: by (place, asset), all of it.
+    working: by (venue, asset), what the market maker has.
+    covered: by asset, what hedges stand against.
+    could_fill: by (venue, asset), what open buys there could still add.
     prices, books and volumes may be missing or too old: then they are unknown.
     """
 
@@ -63,7 +65,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     prices: Mapping[str, Price]
     books: Mapping[tuple[str, str], DepthBook]
     covered: Mapping[str, Atoms]
-    could_fill: Mapping[str, Atoms]
+    could_fill: Mapping[tuple[str, str], Atoms]
     spent: Mapping[str, Spent]
     volumes: Mapping[tuple[str, str], Volume]
 
@@ -80,6 +82,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         if book is None or not self._is_current(asset, book.at_ns) or self.is_halted(venue):
             return None
         return book if book.is_sane() else None
+
+    def open_buys(self, asset: str) -> Atoms:
+        """What every open buy of ours could still add, at all venues together."""
+        return sum(atoms for (_, name), atoms in self.could_fill.items() if name == asset)
 
     def is_halted(self, place: str) -> bool:
         return any(row.kind is LockKind.HALTED and row.place == place for row in self.locks)

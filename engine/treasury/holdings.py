@@ -15,6 +15,7 @@ from engine.treasury.amounts import Price
 from engine.treasury.buckets import Split, split
 from engine.treasury.depth import DepthBook
 from engine.treasury.facts import Facts, Scheme, Spent, Volume
+from engine.treasury.obligations import by_date
 from engine.treasury.turnover import Turnover
 from engine.values.treasury_words import (
     FloatSet,
@@ -52,15 +53,18 @@ class Holdings:
         self.at_ns: Ns = 0
         self._held: dict[tuple[str, str], Atoms] = {}
         self._working: dict[tuple[str, str], Atoms] = {}
-        self._obligations: dict[str, Obligation] = {}
+        self._obligations: tuple[Obligation, ...] = ()
         self._paid: set[str] = set()
         self._locks: tuple[Lock, ...] = ()
         self._prices: dict[str, Price] = {}
         self._books: dict[tuple[str, str], DepthBook] = {}
         self._covered: dict[str, Atoms] = {}
-        self._could_fill: dict[str, Atoms] = {}
+        self._could_fill: dict[tuple[str, str], Atoms] = {}
         self._volumes: dict[tuple[str, str], Volume] = {}
         self._turnover = Turnover()
+        self._unseen = {
+            (part.venue, row.asset) for row in scheme.buckets.values() for part in row.float
+        }
 
     # --- facts that move units
 
@@ -72,10 +76,10 @@ class Holdings:
                 opened = self._see(fact)
             case ObligationSet():
                 rows = [row for row in fact.rows if row.name not in self._paid]
-                self._obligations = {row.name: row for row in rows}
+                self._obligations = tuple(by_date(rows))
             case ObligationPaid():
                 self._paid.add(fact.name)
-                self._obligations.pop(fact.name, None)
+                self._obligations = tuple(r for r in self._obligations if r.name != fact.name)
             case LockSet():
                 self._locks = tuple(fact.rows)
             case FloatSet():
@@ -109,6 +113,7 @@ class Holdings:
                 continue
             key = (fact.place, one.asset)
             self._held[key] = one.atoms
+            self._unseen.discard(key)
             target = self._target(*key)
             if key not in self._working and target is not None:
                 atoms = min(target, one.atoms)
@@ -152,9 +157,9 @@ class Holdings:
         """What hedges stand against, by their own fills."""
         self._covered[asset] = atoms
 
-    def may_fill(self, asset: str, atoms: Atoms) -> None:
+    def may_fill(self, venue: str, asset: str, atoms: Atoms) -> None:
         """What every buy of ours that may be out there could still add (law 3)."""
-        self._could_fill[asset] = atoms
+        self._could_fill[venue, asset] = atoms
 
     def pass_time(self, at_ns: Ns) -> None:
         self.at_ns = max(self.at_ns, at_ns)
@@ -168,7 +173,7 @@ class Holdings:
             scheme=self.scheme,
             held={key: max(0, atoms) for key, atoms in self._held.items()},
             working={key: max(0, atoms) for key, atoms in self._working.items()},
-            obligations=tuple(self._obligations.values()),
+            obligations=self._obligations,
             locks=self._locks,
             prices=dict(self._prices),
             books=dict(self._books),
@@ -177,6 +182,11 @@ class Holdings:
             spent=self._turnover.spent(self.at_ns),
             volumes=dict(self._volumes),
         )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every balance that a float is part of has been seen."""
+        return not self._unseen
 
     def splits(self) -> Sequence[Split]:
         """The buckets of every asset, in the order of the file."""

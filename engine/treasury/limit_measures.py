@@ -56,16 +56,19 @@ def findings_of(row: LimitRow, facts: Facts, references: References) -> list[Fin
 
 
 def _unhedged(row: LimitRow, facts: Facts, references: References) -> list[Finding]:
-    """What the named buckets hold and open buys could add, less what hedges cover."""
+    """What the named buckets hold, less what hedges cover; the worse of open buys filled or not.
+
+    More cover than holdings is exposure the other way, and counts as much.
+    """
     held = split(facts, row.asset)
-    atoms = sum(held.atoms(bucket) for bucket in row.buckets)
-    atoms += facts.could_fill.get(row.asset, 0) - facts.covered.get(row.asset, 0)
+    net = sum(held.atoms(bucket) for bucket in row.buckets) - facts.covered.get(row.asset, 0)
+    atoms = max(abs(net), abs(net + facts.open_buys(row.asset)))
     assert row.share_ppm is not None
     assert row.days is not None
     owed = owed_atoms(due_within(facts, row.days, row.function), row.asset)
     share = owed * row.share_ppm // PPM
     ceiling = Both(share, _at_review(row.asset, share, facts, references))
-    return [_found(row, facts, row.function, _valued(facts, row.asset, max(0, atoms)), ceiling)]
+    return [_found(row, facts, row.function, _valued(facts, row.asset, atoms), ceiling)]
 
 
 def _staked(row: LimitRow, facts: Facts, _: References) -> list[Finding]:

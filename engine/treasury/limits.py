@@ -1,7 +1,7 @@
 """The limits in force: rows, the prices they were made at, and the fact that moved each last."""
 
 from collections.abc import Iterable
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -17,6 +17,8 @@ from engine.values.treasury_words import (
     PriceReviewed,
 )
 from engine.values.units import Ns, decimal_text
+
+LimitFact: TypeAlias = LimitsSet | LimitWidened | PriceReviewed | LimitMoved
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +40,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 class Limits:
     """Told what people want and shown the facts after each of them; answers with records.
 
-    `records` rebuild it: LimitsSet, LimitWidened and PriceReviewed, in their order.
+    LimitsSet, LimitWidened, PriceReviewed and LimitMoved, in their order, rebuild it.
     """
 
     def __init__(self) -> None:
@@ -47,6 +49,7 @@ class Limits:
         self.references: dict[str, Price] = {}
         self.reviews: dict[str, Review] = {}
         self._standings: dict[tuple[str, str], Standing] = {}
+        self._breached: set[tuple[str, str]] = set()
 
     @property
     def standings(self) -> list[Standing]:
@@ -57,7 +60,7 @@ class Limits:
     def findings(self) -> list[Finding]:
         return [standing.finding for standing in self._standings.values()]
 
-    def remember(self, fact: LimitsSet | LimitWidened | PriceReviewed) -> list[Widening]:
+    def remember(self, fact: LimitFact) -> list[Widening]:
         """Take a fact in, now or again after a restart; what of it waits for a second person."""
         match fact:
             case LimitsSet():
@@ -67,6 +70,8 @@ class Limits:
                 self._widen(fact)
             case PriceReviewed():
                 self._review(fact)
+            case LimitMoved():
+                self._note((fact.limit, fact.subject), is_breached=fact.breached)
             case _:
                 assert_never(fact)
         return []
@@ -81,12 +86,17 @@ class Limits:
         self.rows = [row for row in rows if row is not None]
 
     def _review(self, fact: PriceReviewed) -> None:
-        self.references[fact.asset] = Price(
+        """Raises KeyError, and changes nothing, for a higher price without an approved action."""
+        price = Price(
             asset=fact.asset,
             money_atoms=fact.money_atoms,
             base_atoms=fact.base_atoms,
             at_ns=fact.at_ns,
         )
+        was = self.references.get(fact.asset)
+        if was is not None and not fact.action and _is_higher(price, was):
+            raise KeyError(f"a higher price of {fact.asset!r} widens its limits: nobody approved")
+        self.references[fact.asset] = price
         self.reviews.pop(fact.asset, None)
 
     def look(self, facts: Facts, fact: str) -> list[LimitMoved | PriceReviewed]:
@@ -98,15 +108,19 @@ class Limits:
             for finding in findings_of(row, facts, self.references):
                 key = (finding.limit, finding.subject)
                 seen[key] = self._standing(key, finding, fact, facts.at_ns)
-                if self._was_breached(key) != finding.is_breached:
+                if self._note(key, is_breached=finding.is_breached):
                     moved.append(_moved(finding, facts, fact))
         gone = [one for key, one in self._standings.items() if key not in seen]
         self._standings = seen
+        self._breached &= seen.keys()
         return [*reviewed, *moved, *_released(gone, facts, fact)]
 
-    def _was_breached(self, key: tuple[str, str]) -> bool:
-        before = self._standings.get(key)
-        return before is not None and before.finding.is_breached
+    def _note(self, key: tuple[str, str], *, is_breached: bool) -> bool:
+        """Whether that is news."""
+        if (key in self._breached) == is_breached:
+            return False
+        self._breached ^= {key}
+        return True
 
     def _standing(self, key: tuple[str, str], finding: Finding, fact: str, at_ns: Ns) -> Standing:
         before = self._standings.get(key)
@@ -130,6 +144,10 @@ class Limits:
             elif _is_double(now, was):
                 self.reviews.setdefault(asset, Review(asset=asset, was=was, now=now))
         return found
+
+
+def _is_higher(one: Price, other: Price) -> bool:
+    return one.money_atoms * other.base_atoms > other.money_atoms * one.base_atoms
 
 
 def _is_double(high: Price, low: Price) -> bool:

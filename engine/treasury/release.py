@@ -2,8 +2,10 @@
 
 Of the base asset at the venue it may sell what its operational float has above the lower band
 (80 % of the target as shipped: under it selling stops). It may buy for its float of money there,
-up to the cap of its float and as far as every limit leaves room. Turnover that is left bounds both
-ways. Both move with every fact. What a desk wishes narrows the bands further, never widens them.
+up to the cap of its float and as far as every limit leaves room; what its own open buys take of a
+limit is its own, since the gate counts them against the cap. Each side may use half of the turnover
+that is left, for both may fill. Both move with every fact. What a desk wishes narrows the bands
+further and never widens them.
 """
 
 from collections.abc import Iterable
@@ -55,7 +57,7 @@ def release(facts: Facts, findings: Iterable[Finding], venue: str, asset: str) -
         nothing = Room(f"no float of {asset} at {venue}", 0)
         return _release(facts, (venue, asset), (held, working), (nothing, nothing))
     target = scaled(row.target, facts.scheme.asset(asset).exponent)
-    sells, buys = _limit_rooms(list(findings), venue, asset)
+    sells, buys = _limit_rooms(facts, list(findings), (venue, asset))
     lower = Room("lower band", max(0, working - -(-target * row.lower_ppm // PPM)))
     cap = Room("float cap", max(0, target * row.cap_ppm // PPM - working))
     money = split(facts, facts.scheme.money.name).at(Bucket.FLOAT, venue)
@@ -118,17 +120,20 @@ def _free(found: Split, venue: str) -> Atoms:
     return sum(p.atoms for p in found.parts if p.piece.place == venue and not p.piece.is_beside)
 
 
-def _limit_rooms(findings: list[Finding], venue: str, asset: str) -> tuple[list[Room], list[Room]]:
+def _limit_rooms(
+    facts: Facts, findings: list[Finding], where: tuple[str, str]
+) -> tuple[list[Room], list[Room]]:
     """(for selling, for buying): what each limit of this asset or venue leaves."""
+    venue, asset = where
     sells, buys = [], []
     for one in findings:
         atoms = one.room.atoms or 0
         match one.measure:
             case Measure.TURNOVER if one.asset == asset:
-                sells.append(Room(one.limit, atoms))
-                buys.append(Room(one.limit, atoms))
+                sells.append(Room(one.limit, atoms // 2))
+                buys.append(Room(one.limit, atoms // 2))
             case Measure.UNHEDGED if one.asset == asset:
-                buys.append(Room(one.limit, atoms))
+                buys.append(_exposure_room(facts, one, facts.could_fill.get(where, 0)))
             case Measure.VENUE_SHARE if (one.asset, one.subject) == (asset, venue):
                 buys.append(Room(one.limit, atoms))
             case Measure.VENUE_LIST if one.is_breached and one.subject == venue:
@@ -145,6 +150,18 @@ def _limit_rooms(findings: list[Finding], venue: str, asset: str) -> tuple[list[
             case _:
                 assert_never(one.measure)
     return sells, buys
+
+
+def _exposure_room(facts: Facts, one: Finding, own_atoms: Atoms) -> Room:
+    """The room of an exposure that counts our own open buys, as if these were not there."""
+    price = facts.price(one.asset)
+    if price is None or one.ceiling.money is None or one.value.money is None:
+        return Room(f"{one.limit}: no price", 0)
+    assert one.ceiling.atoms is not None
+    assert one.value.atoms is not None
+    by_money = (one.ceiling.money - one.value.money) * price.base_atoms // price.money_atoms
+    spare = min(one.ceiling.atoms - one.value.atoms, by_money)
+    return Room(one.limit, max(0, spare + own_atoms))
 
 
 def _money_room(name: str, money: Atoms, price: Price | None) -> Room:

@@ -1,7 +1,7 @@
 """What was realised and earned in a period, by asset and tag: for whoever files the taxes.
 
-Where a cost or a worth is not known, the row says so and stays out of the sums: they are then lower
-bounds of nothing, and `unknown` counts what is missing.
+Where a cost or a worth is not known, the row says so and stays out of the sums; `unknown` counts
+what is missing from them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,6 +35,10 @@ class GainTotal(msgspec.Struct, kw_only=True):
     gain_atoms: Atoms = 0
     unknown: int = 0
     unknown_atoms: Atoms = 0
+
+    @property
+    def is_any_known(self) -> bool:
+        return self.unknown < self.disposals
 
 
 class IncomeTotal(msgspec.Struct, kw_only=True):

@@ -27,9 +27,12 @@ from engine.values.events import (
     Stop,
     VenueState,
 )
+from engine.values.execution_records import ExecutionRecord
 from engine.values.facts import Bar
 from engine.values.instrument import Instrument
 from engine.values.intents import Hedge, Ladder
+from engine.values.ledger_words import LedgerWord
+from engine.values.rebalance_records import RebalanceRecord
 from engine.values.units import Atoms, Lot, Ns
 
 
@@ -268,6 +271,9 @@ Record: TypeAlias = (
     | HedgeRefused
     | HedgeVenue
     | ActionRecord
+    | ExecutionRecord
+    | RebalanceRecord
+    | LedgerWord
 )
 
 

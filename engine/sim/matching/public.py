@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """One side of a recorded market: what it shows, and what our own takers used of that."""
 
 from engine.sim.matching.prices import Prices
@@ -32,7 +33,8 @@ class PublicSide:
         prev = self._shown.get(tick, 0)
         if lots == prev:
             return prev
-        self._used.pop(tick, None)
+        if self._used:
+            self._used.pop(tick, None)
         self._changed.add(tick)
         if not lots:
             del self._shown[tick]

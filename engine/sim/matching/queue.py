@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """Where an order stands in a queue that is only seen as a total, and how it moves up.
 
 Formulas: spec quant.md section 4; the probability models are those of hftbacktest's documentation.

@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """The recorded market with our orders beside it, filled by a queue model, never shown in it."""
 
 from collections.abc import Iterator
@@ -29,14 +30,14 @@ from engine.values.units import Levels, Lot, Side, Tick
 MARKET_OWNER, MARKET_ID = "", 0
 
 
-class _Half:
+class ShadowHalf:
     """One side: what the recording shows and, by price, the queues in which we stand."""
 
-    __slots__ = ("prices", "public", "queues", "side")
+    __slots__ = ("prices", "queues", "recorded", "side")
 
     def __init__(self, side: Side) -> None:
         self.side = side
-        self.public = PublicSide(side)
+        self.recorded = PublicSide(side)
         self.queues: dict[Tick, SharedQueue] = {}
         self.prices = Prices(side)
 
@@ -45,7 +46,7 @@ class _Half:
         if queue is None:
             queue = self.queues[resting.tick] = SharedQueue(model)
             self.prices.add(resting.tick)
-        queue.join(resting, self.public.shown(resting.tick))
+        queue.join(resting, self.recorded.shown(resting.tick))
 
     def remove(self, resting: Resting) -> None:
         queue = self.queues[resting.tick]
@@ -55,19 +56,24 @@ class _Half:
             self.prices.remove(resting.tick)
 
     def apply(self, levels: Levels, replace: bool) -> None:
-        for tick, lots in self.public.whole(levels) if replace else levels:
-            prev = self.public.set(tick, lots)
+        for tick, lots in self.recorded.whole(levels) if replace else levels:
+            self.put(tick, lots)
+
+    def put(self, tick: Tick, lots: Lot) -> None:
+        """One level of the recording."""
+        prev = self.recorded.set(tick, lots)
+        if self.queues:
             queue = self.queues.get(tick)
-            if queue:
+            if queue is not None:
                 queue.depth(prev, lots)
 
     def bests(self) -> list[Tick]:
-        return [prices.best for prices in (self.public.prices, self.prices) if prices]
+        return [prices.best for prices in (self.recorded.prices, self.prices) if prices]
 
     def offers(self, order: NewOrder) -> Iterator[Resting]:
         """What a taker would meet, in turn; public liquidity as orders of nobody."""
         sign, before = self.side.sign, 0
-        for tick in merge(self.public.prices, list(self.prices), key=lambda tick: -sign * tick):
+        for tick in merge(self.recorded.prices, list(self.prices), key=lambda tick: -sign * tick):
             if not reaches(order, tick):
                 return
             if tick != before:
@@ -75,7 +81,7 @@ class _Half:
             before = tick
 
     def _offers_at(self, tick: Tick) -> Iterator[Resting]:
-        shown, gone = self.public.shown(tick), self.public.used(tick)
+        shown, gone = self.recorded.shown(tick), self.recorded.used(tick)
         for resting, front in self.queues.get(tick, ()):
             ahead = min(front, shown)
             if ahead > gone:
@@ -100,8 +106,8 @@ class ShadowBook:
 
     def __init__(self, model: QueueModel) -> None:
         self._model = model
-        self._bids = _Half(Side.BUY)
-        self._asks = _Half(Side.SELL)
+        self.bids = ShadowHalf(Side.BUY)
+        self.asks = ShadowHalf(Side.SELL)
         self._orders = OpenOrders()
 
     def __repr__(self) -> str:
@@ -169,26 +175,30 @@ class ShadowBook:
 
     def levels(self, side: Side, count: int = 0) -> Levels:
         """The recorded market only, best first; a `count` of 0 is all of it."""
-        return self._half(side).public.levels(count)
+        return self._half(side).recorded.levels(count)
 
     def top(self) -> tuple[Tick, Lot, Tick, Lot]:
         """Best recorded bid, its lots, best ask, its lots; zeros where a side is empty."""
-        bids, asks = self._bids.public, self._asks.public
+        bids, asks = self.bids.recorded, self.asks.recorded
         bid, ask = bids.prices.best, asks.prices.best
         return bid, bids.shown(bid), ask, asks.shown(ask)
 
     def take_changes(self) -> tuple[Levels, Levels]:
         """Recorded levels changed since the last call, at their present size (0 = gone)."""
-        return self._bids.public.take_changes(), self._asks.public.take_changes()
+        return self.bids.recorded.take_changes(), self.asks.recorded.take_changes()
 
     def apply_public(self, bids: Levels, asks: Levels, replace: bool) -> tuple[Match, ...]:
         """The recording changed levels, or with `replace` says all there are.
 
         Returns the fills of our orders that the recorded market has now crossed, at our prices.
         """
-        self._bids.apply(bids, replace)
-        self._asks.apply(asks, replace)
-        return *self._cross(self._bids), *self._cross(self._asks)
+        self.bids.apply(bids, replace)
+        self.asks.apply(asks, replace)
+        return self.crossed()
+
+    def crossed(self) -> tuple[Match, ...]:
+        """The fills of our orders that the recorded market reaches as it stands."""
+        return *self._cross(self.bids), *self._cross(self.asks)
 
     def public_trade(self, tick: Tick, lots: Lot, aggressor: Side) -> tuple[Match, ...]:
         """A recorded trade. Returns the fills of our orders, of no more than `lots` in all."""
@@ -207,33 +217,33 @@ class ShadowBook:
     def check(self) -> None:
         """Raise AssertionError where the parts of the book disagree."""
         seen = 0
-        for half in (self._bids, self._asks):
-            half.public.check()
+        for half in (self.bids, self.asks):
+            half.recorded.check()
             assert list(half.prices) == half.prices.ordered(set(half.queues)), "prices"
             for tick, queue in half.queues.items():
-                queue.check(half.public.shown(tick))
+                queue.check(half.recorded.shown(tick))
                 for resting, _ in queue:
                     self._orders.check(resting)
                     assert (resting.side, resting.tick) == (half.side, tick), "place"
                     seen += 1
         assert seen == len(self._orders), "strays"
 
-    def _half(self, side: Side) -> _Half:
-        return self._bids if side is Side.BUY else self._asks
+    def _half(self, side: Side) -> ShadowHalf:
+        return self.bids if side is Side.BUY else self.asks
 
-    def _take(self, taking: Taking, other: _Half) -> None:
+    def _take(self, taking: Taking, other: ShadowHalf) -> None:
         for offer in other.offers(taking.order):
             lots = taking.meet(offer)
             if offer.owner == MARKET_OWNER:
-                other.public.use(offer.tick, lots)
+                other.recorded.use(offer.tick, lots)
             else:
                 self._lessen(offer, lots)
             if not taking.left:
                 return
 
-    def _cross(self, half: _Half) -> list[Match]:
+    def _cross(self, half: ShadowHalf) -> list[Match]:
         """Fill our orders from the public levels of the other side that reach their price."""
-        public, sign = self._half(half.side.opposite).public, half.side.sign
+        public, sign = self._half(half.side.opposite).recorded, half.side.sign
         matches: list[Match] = []
         for price in list(half.prices):
             if not public.prices or sign * (price - public.prices.best) < 0:
@@ -277,7 +287,7 @@ class ShadowBook:
         self._half(resting.side).remove(resting)
 
 
-def _can_fill(order: NewOrder, other: _Half) -> bool:
+def _can_fill(order: NewOrder, other: ShadowHalf) -> bool:
     """Is there enough within the limit for all of a fill-or-kill order?"""
     missing = order.lots
     for offer in other.offers(order):

@@ -1,3 +1,4 @@
+# cython: language_level=3, annotation_typing=False
 """Our orders at one price of a recorded market: one queue, in which no volume is used twice."""
 
 from collections import OrderedDict

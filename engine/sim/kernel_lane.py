@@ -1,0 +1,175 @@
+# cython: language_level=3, annotation_typing=False
+"""One market in the kernel's pass: its two books, what they show, and what would wake the engine.
+
+What is known of the rest of the world holds for one pass: `enter` forgets it, `leave` tells the
+engine's parts what only others ask of them.
+"""
+
+from engine.core import Engine
+from engine.sim.account import Account
+from engine.sim.kernel_block import NEVER_NS
+from engine.sim.trail import Trail
+from engine.trading.quoter import Quoter
+from engine.values.events import Event, RatingLabel, Stream, TopOfBook
+from engine.values.units import Ns
+
+
+class Lane:
+    """`engine` must run this market and `account` hold it."""
+
+    def __init__(self, market: str, engine: Engine, account: Account, trail: Trail) -> None:
+        self.market, self.account, self.trail = market, account, trail
+        self.engine, self.maker = engine, engine.makers[market]
+        quoter: Quoter = self.maker.quoter
+        self.quoter = quoter
+        self.book, self.features = quoter.book, quoter.features
+        self.delay, self.second_stream = quoter.delay, quoter.second_stream
+        self.is_advised = quoter.guidance.advice is not None
+        self.link = engine.links[quoter.setup.instrument.venue][Stream.PUBLIC]
+        self.shadow = account.books[market]
+        self.venue_bids, self.venue_asks = self.shadow.bids, self.shadow.asks
+        self.has_tops = False
+        self.enter()
+
+    def __repr__(self) -> str:
+        return f"<lane of {self.market}>"
+
+    def enter(self) -> None:
+        """Anything may have happened since the last pass."""
+        self._is_known = self._is_felt = False
+        self.heard_ns, self.book_ns, self.sequence = 0, 0, self.quoter.sequence
+        self.our_bid, self.our_ask = self.venue_bids.prices.best, self.venue_asks.prices.best
+        self._find_venue_top()
+
+    def leave(self) -> None:
+        """Say what was heard. `_shown` is what the quoter last showed to the features."""
+        if self.heard_ns:
+            self.link.alive(self.heard_ns)
+            self.engine.now_ns = max(self.engine.now_ns, self.heard_ns)
+        if self.book_ns:
+            self.quoter.sequence, self.quoter.book_ns = self.sequence, self.book_ns
+        if self._is_felt:
+            book = self.book
+            shown = book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots
+            self.quoter._shown = shown
+
+    # --- at the venue ---------------------------------------------------------------------------
+
+    def put(self, is_sell: bool, tick: int, lots: int) -> None:
+        """One level of the recorded market, and of the queues of ours that stand there."""
+        if is_sell:
+            self.venue_asks.put(tick, lots)
+            self._is_venue_touched |= tick <= self.venue_ask or not self.venue_ask
+        else:
+            self.venue_bids.put(tick, lots)
+            self._is_venue_touched |= tick >= self.venue_bid
+
+    def is_crossed(self, now_ns: Ns) -> bool:
+        """After the last level of a fact: does the recorded market reach a price of ours?"""
+        if self._is_venue_touched:
+            self._find_venue_top()
+            self.trail.on_top(now_ns, self.venue_bid, self.venue_ask)
+        if self.our_bid and self.venue_ask and self.our_bid >= self.venue_ask:
+            return True
+        return self.our_ask > 0 and self.our_ask <= self.venue_bid
+
+    def is_reached(self, is_sell: bool, tick: int) -> bool:
+        """Does a recorded trade at `tick`, sold or bought, come to a price of ours?"""
+        if is_sell:
+            return self.our_bid > 0 and self.our_bid >= tick
+        return self.our_ask > 0 and self.our_ask <= tick
+
+    def _find_venue_top(self) -> None:
+        self._is_venue_touched = False
+        self.venue_bid = self.venue_bids.recorded.prices.best
+        self.venue_ask = self.venue_asks.recorded.prices.best
+
+    # --- in the engine --------------------------------------------------------------------------
+
+    def is_asleep(self, now_ns: Ns) -> bool:
+        """Is the market quoting undisturbed, so that only its strategy's wishes can wake it?"""
+        if not self._is_known:
+            self._learn(now_ns)
+        return self._is_asleep
+
+    def _learn(self, now_ns: Ns) -> None:
+        maker, quoter, book = self.maker, self.quoter, self.book
+        wake = quoter.setup.strategy.wake
+        is_plain = not (quoter.setup.own_orders_show and quoter.own)
+        self._is_known = True
+        self._is_asleep = is_plain and maker.standing.may_quote and not maker._is_barred
+        self._top_moved_ticks = wake.top_moved_ticks
+        self._microprice_moved = wake.microprice_moved_ticks
+        self._bid_seen, self._ask_seen, self._microprice_seen = quoter._seen
+        self._wakes_ns = quoter._timer_due_ns if wake.timer_ns else NEVER_NS
+        self._wakes_ns = min(self._wakes_ns, self._turns_ns(now_ns))
+        self.bid, self.ask, self._is_touched = book.bid_tick, book.ask_tick, False
+
+    def _turns_ns(self, now_ns: Ns) -> Ns:
+        """When the stance will be another than the strategy last saw; now where nobody can say."""
+        quoter, guidance = self.quoter, self.quoter.guidance
+        if guidance.has_turned or guidance.advice is not None:
+            return now_ns
+        if not guidance.has_rating and quoter._seen_label is RatingLabel.NEUTRAL:
+            return NEVER_NS
+        if guidance.stance(now_ns).label is not quoter._seen_label:
+            return now_ns
+        rating = guidance._rating
+        if rating is None or now_ns >= rating.expires_ns:
+            return NEVER_NS
+        return rating.expires_ns
+
+    def hear_level(self, is_sell: bool, tick: int, lots: int) -> None:
+        if is_sell:
+            self.book.asks.put(tick, lots)
+            self._is_touched |= tick <= self.ask or not self.ask
+        else:
+            self.book.bids.put(tick, lots)
+            self._is_touched |= tick >= self.bid
+
+    def wakes(self, sequence: int, venue_ns: Ns) -> bool:
+        """After the last level of a fact, heard at `heard_ns`: must the engine process it?"""
+        book, now_ns, is_touched = self.book, self.heard_ns, self._is_touched
+        self.sequence, self.book_ns = sequence, now_ns
+        if is_touched or book.bids.has_excess() or book.asks.has_excess():
+            self._feel()
+        if venue_ns:
+            self.delay.observe(now_ns, venue_ns)
+        if 0 < self.ask <= self.bid:
+            return True
+        if now_ns >= self._wakes_ns and self.quoter.wake_cause(now_ns):
+            return True
+        if self.has_tops and self._is_doubted():
+            return True
+        return is_touched and self._has_moved()
+
+    def _feel(self) -> None:
+        book = self.book
+        book.settle()
+        self.bid, self.ask = book.bid_tick, book.ask_tick
+        top = book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots
+        self.features.on_top(top, self.heard_ns)
+        self._is_touched, self._is_felt = False, True
+
+    def _is_doubted(self) -> bool:
+        book = self.book
+        bid, ask = (book.bid_tick, book.bid_lots), (book.ask_tick, book.ask_lots)
+        return bool(self.second_stream.on_book(self.sequence, bid, ask, self.book_ns))
+
+    def _has_moved(self) -> bool:
+        """As the quoter judges it: has the top gone far enough from where it was at the wish?"""
+        features = self.features
+        if self._top_moved_ticks:
+            moved = max(
+                abs(features.bid_tick - self._bid_seen), abs(features.ask_tick - self._ask_seen)
+            )
+            if moved >= self._top_moved_ticks:
+                return True
+        if not self._microprice_moved:
+            return False
+        drift = abs((features.microprice or 0.0) - self._microprice_seen)
+        return drift >= self._microprice_moved
+
+    def hear_top(self, fact: Event) -> None:
+        assert isinstance(fact, TopOfBook), f"{fact} in a row of best prices"
+        self.second_stream.on_top(fact, self.sequence)

@@ -1,0 +1,188 @@
+"""Conversions through a whole engine: the gate, our own quotes, silence, restarts, switches."""
+
+from engine.runtime.journal_chain import Head, decode, encode
+from engine.trading.risk import Check
+from engine.trading.strategy import Ladder, View, Wake
+from engine.values.action_words import Scope
+from engine.values.execution_records import (
+    ChildRefused,
+    ChildSent,
+    ParentMoved,
+    ParentState,
+    Reviewed,
+)
+from engine.values.intents import Level, Reason
+from engine.values.records import OrderIntent
+from engine.values.units import BUY
+from tests.execution_world import ExecutionWorld
+from tests.hedge_world import BTT, TOKEN
+from tests.trading_builders import row, rows
+
+REASON = Reason(reference=6_299.0, skew=0.0, width=1.0, rounding=0.0, stance="test")
+MILLION = 1_000_000
+
+
+class Bids:
+    """Quotes one bid of ours at the touch."""
+
+    wake = Wake()
+
+    def quote(self, view: View) -> Ladder:
+        bid = Level(tick=6_299, lots=1_000, reason=REASON)
+        return Ladder(bids=(bid,), asks_absent="only bids")
+
+
+def test_a_conversion_leaves_as_children_through_the_gate_until_it_is_done():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    parent = world.sell(20 * MILLION)
+    world.run(200)
+    assert parent.state is ParentState.DONE
+    assert world.gone == 20 * MILLION
+    assert parent.done_atoms == 20 * MILLION * 10**8
+    children = world.of(ChildSent)
+    assert len(children) >= 5
+    assert all(place.is_ioc for place in world.places)
+    intents = {record.order.client_id for record in world.of(OrderIntent)}
+    assert {child.client_id for child in children} <= intents
+
+
+def test_the_counted_money_is_the_venues_own():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    before = world.usdt[TOKEN]
+    parent = world.sell(20 * MILLION)
+    world.run(200)
+    fees = sum(fill.fee_atoms for fill in world.fills[TOKEN])
+    assert parent.money_atoms == world.usdt[TOKEN] - before + fees
+
+
+def test_a_review_follows_and_its_lesson_outlives_the_process():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    world.sell(20 * MILLION)
+    world.run(200)
+    (review,) = world.of(Reviewed)
+    assert (review.left_atoms, review.venues[0].market) == (0, TOKEN)
+    known = world.desk.lessons.ppm(TOKEN)
+    world.start()
+    assert world.desk.lessons.ppm(TOKEN) == known
+    world.run(20)
+    assert len(world.of(Reviewed)) == 1
+
+
+def test_a_gate_that_refuses_is_recorded_once_and_nothing_goes_out():
+    strict = rows(row(Check.ORDER_SIZE, threshold=10.0), row(Check.PRICE_COLLAR, threshold=500.0))
+    world = ExecutionWorld(gate_rows=strict)
+    world.sell(20 * MILLION)
+    world.run(60)
+    (refused,) = world.of(ChildRefused)
+    assert refused.why.startswith("order size")
+    assert (world.gone, world.of(ChildSent)) == (0, [])
+    assert "order size" in world.desk.waits["p1"]
+
+
+def test_our_own_bids_are_never_met_and_are_asked_to_leave():
+    world = ExecutionWorld(strategy=Bids())
+    world.run(5)
+    assert world.engine.keepers[BTT.venue].orders.sums(TOKEN).bid_tick == 6_299
+    world.sell(2 * MILLION)
+    world.run(40)
+    assert world.of(ChildSent) == []
+    assert world.desk.own_quotes_barred(TOKEN, BUY, world.now)
+    assert "our own quotes" in world.desk.waits["p1"]
+
+
+def test_a_conversion_stops_short_of_a_lower_bid_of_ours():
+    class Low(Bids):
+        def quote(self, view: View) -> Ladder:
+            bid = Level(tick=6_290, lots=1_000, reason=REASON)
+            return Ladder(bids=(bid,), asks_absent="only bids")
+
+    world = ExecutionWorld(strategy=Low())
+    world.run(5)
+    world.sell(2 * MILLION)
+    world.run(60)
+    assert world.gone == 2 * MILLION
+    assert all(child.tick_limit > 6_290 for child in world.of(ChildSent))
+
+
+def test_a_silent_venue_pauses_the_parent_and_what_happened_is_found_out():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    parent = world.sell(20 * MILLION)
+    while not world.of(ChildSent):
+        world.turn()
+    world.mute = True
+    while len(world.of(ChildSent)) < 2:
+        world.turn()
+    world.run(8)
+    assert parent.state is ParentState.PAUSED
+    assert "unanswered venue" in parent.why
+    assert parent.out_atoms
+    sent = len(world.of(ChildSent))
+    world.run(20)
+    assert len(world.of(ChildSent)) == sent
+    world.mute = False
+    world.run(300)
+    assert parent.done_atoms == world.gone * 10**8
+    assert parent.done_atoms <= parent.plan.atoms
+    assert parent.state in (ParentState.DONE, ParentState.HANDED_OVER)
+
+
+def test_a_restart_at_any_moment_knows_what_was_sent_and_never_repeats_it():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    world.sell(20 * MILLION)
+    for _ in range(12):
+        world.run(7)
+        if world.parent.state is ParentState.DONE:
+            break
+        before = (world.parent.done_atoms, world.parent.out_atoms, world.parent.state)
+        world.mute = True
+        world.start()
+        assert (world.parent.done_atoms, world.parent.out_atoms) >= (before[0], 0)
+        world.mute = False
+    world.run(300)
+    assert world.parent.done_atoms == world.gone * 10**8
+    assert world.gone <= 20 * MILLION
+    assert world.parent.state in (ParentState.DONE, ParentState.HANDED_OVER)
+
+
+def test_a_kill_switch_stops_the_next_child_and_outlives_a_restart():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    world.sell(20 * MILLION)
+    while not world.of(ChildSent):
+        world.turn()
+    world.switch(Scope.VENUE, BTT.venue)
+    world.run(30)
+    sent = len(world.of(ChildSent))
+    assert world.parent.state is ParentState.KILLED
+    assert any("no allowed venue is left" in text for text in world.alerts)
+    world.start()
+    world.run(30)
+    assert len(world.of(ChildSent)) == sent
+    assert world.desk.switches.stops_venue(BTT.venue)
+
+
+def test_a_plan_is_begun_once():
+    world = ExecutionWorld()
+    made = world.plan(2 * MILLION)
+    world.begin(made)
+    world.begin(made)
+    world.run(60)
+    assert world.gone == 2 * MILLION
+
+
+def test_every_record_of_an_execution_survives_the_journal():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    world.sell(20 * MILLION)
+    world.switch(Scope.ASSET, "XYZ")
+    world.run(200)
+    kinds = set()
+    for record in world.records:
+        assert decode(encode(record, Head(), 1).row[4]) == record
+        kinds.add(type(record))
+    assert {ChildSent, ParentMoved, Reviewed} <= kinds
