@@ -36,7 +36,7 @@ BTC_TICK = 6_000_000
 HOURS = 400
 ANEW = 10
 MOVE = {
-    "fast_half_life_s": 0.4, "slow_half_life_s": 20.0, "warm_up_s": 1.5, "age_max_s": 2.0,
+    "fast_half_life_s": 0.4, "slow_half_life_s": 8.0, "warm_up_s": 1.5, "age_max_s": 2.0,
 }  # fmt: skip
 
 
@@ -220,6 +220,7 @@ def quick_playbook(**changes: dict[str, Any]) -> str:
     outlook = table["outlook"]
     for name in ("depth", "volatility", "turnover"):
         outlook[name] |= MOVE
+    outlook["turnover"]["slow_half_life_s"] = 6.0
     table["rules"] |= {
         "persistence_s": 2.0, "size_step_every_s": 0.2, "signal_cap": "8000000",
         "rating_age_max_s": 600.0, "votes_needed": False,
@@ -249,11 +250,12 @@ async def playbook_world(
     params: dict[str, Any] | None = None,
     token: Callable[[int], float] | None = None,
     change: Callable[[dict[str, Any]], None] = lambda table: None,
+    whole: Callable[[dict[str, Any]], None] = lambda table: None,
 ) -> AsyncIterator[PlaybookWorld]:
     """An engine that quotes BTT/USDT by the shipped playbook. `held` is the account's BTT.
 
     `btc` and `token` give the hourly closes of the past (USDT, ticks); `change` what else is to be
-    different in the market's own table.
+    different in the market's own table, `whole` in the config's.
     """
     stages: list[Stage] = []
 
@@ -282,6 +284,7 @@ async def playbook_world(
         mine["rating"] = {"label": "neutral", "ttl_s": 600.0}
         mine["params"] |= params or {}
         change(mine)
+        whole(table)
         for row in mine["risk"]:
             if row["check"] in ("volatility", "spread wide", "fills", "message rate"):
                 row["threshold"] = row["release"] = 1e6
