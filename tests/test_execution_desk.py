@@ -63,6 +63,15 @@ def test_the_counted_money_is_the_venues_own():
     assert parent.money_atoms == world.usdt[TOKEN] - before + fees
 
 
+def test_a_purchase_goes_the_same_way():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    parent = world.sell(20 * MILLION, side=BUY)
+    world.run(200)
+    assert (parent.state, world.gone) == (ParentState.DONE, -20 * MILLION)
+    assert {child.tick_limit for child in world.of(ChildSent)} == {6_301}
+
+
 def test_a_review_follows_and_its_lesson_outlives_the_process():
     world = ExecutionWorld()
     world.depth[TOKEN] = 10 * MILLION
