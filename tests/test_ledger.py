@@ -345,6 +345,15 @@ def test_a_correction_without_a_reading_before_it_moves_the_holdings():
     assert (holdings(made, "BTT"), made.lots.atoms("BTT")) == (105, 105)
 
 
+def test_a_correction_the_other_way_takes_nothing_out_of_suspense():
+    made = books()
+    tell(made, opening(0, BTT=100), state(50, BTT=130))
+    tell(made, Adjusted(venue=VENUE, at_ns=60, asset="BTT", atoms=-5, who="ann", reason="paid"))
+    assert (made.ledger.suspended(VENUE, "BTT"), holdings(made, "BTT")) == (30, 125)
+    tell(made, state(70, BTT=125))
+    assert made.ledger.suspended(VENUE, "BTT") == 30
+
+
 def test_a_late_fill_that_explains_a_difference_clears_it():
     made = books()
     tell(made, opening(0, BTT=100 * ONE, USDT=0), state(50, BTT=110 * ONE, USDT=-620))

@@ -271,10 +271,13 @@ def test_a_price_that_rose_asks_for_the_stricter_tier_before_it_begins() -> None
     assert [begin.name for begin in made.begin(NOW).begins] == ["p1"]
 
 
-def test_a_price_that_is_no_longer_known_asks_for_the_strictest() -> None:
+def test_an_allowed_action_waits_while_its_price_is_not_known() -> None:
     made = allowed()
-    assert made.begin(NOW + 2 * 60 * 10**9).begins == []
-    assert made.proposals["p1"].ruling.tier == "executive"
+    later = NOW + 2 * 60 * 10**9
+    assert made.begin(later).begins == []
+    assert made.proposals["p1"].status is Status.APPROVED
+    made.price(btt_price(later))
+    assert [begin.name for begin in made.begin(later).begins] == ["p1"]
 
 
 def test_an_approval_that_expired_or_whose_key_is_gone_no_longer_counts() -> None:

@@ -366,7 +366,8 @@ class Cluster:
         log = self.directory / f"{what}-{len(self.workers)}-{time.monotonic_ns()}.log"
         module = f"distributed.cli.dask_{what}"
         command = [sys.executable, "-m", module, *more, "--host", "127.0.0.1"]
-        env = os.environ | {"PYTHONPATH": str(ROOT)}  # the very engine that is tested
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        env = os.environ | {"PYTHONPATH": path}  # the very engine that is tested
         with log.open("wb") as file:
             return subprocess.Popen(
                 command, stdout=file, stderr=file, cwd=self.directory, env=env

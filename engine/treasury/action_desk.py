@@ -258,6 +258,8 @@ class ActionDesk:
             )
             self._keep(rejected, step)
             return
+        if ruling.money_atoms is None and proposal.ruling.money_atoms is not None:
+            return  # a price went stale: it waits for the next one, and expires if none comes
         if STRICTNESS[ruling.tier] > STRICTNESS[proposal.ruling.tier]:
             self._keep(Reconsidered(at_ns=at_ns, name=name, ruling=ruling), step)
             return
