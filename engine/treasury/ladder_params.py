@@ -1,5 +1,6 @@
 """`[emergency]` of the treasury file: the rungs of the liquidity ladder, authorised beforehand."""
 
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from itertools import combinations
 
@@ -7,7 +8,7 @@ import msgspec
 
 from engine.treasury.params import HOURS_MAX, check_amount
 from engine.values.treasury_words import Bucket
-from engine.values.units import PPM, Ppm
+from engine.values.units import PPM, Ppm, scaled
 
 
 class How(StrEnum):
@@ -109,3 +110,21 @@ def _may_compete(row: RungParams, other: RungParams) -> bool:
         and row.slippage_ppm_max == other.slippage_ppm_max
         and (row.how is How.POOL) == (other.how is How.POOL)
     )
+
+
+def emergency_problems(
+    params: EmergencyParams, exponents: Mapping[str, int], money: str
+) -> Iterator[str]:
+    """What is wrong beside the rest of the file, as "emergency.rungs[0].key: fault"."""
+    for index, row in enumerate(params.rungs):
+        path = f"emergency.rungs[{index}]"
+        if row.asset not in exponents:
+            yield f'{path}.asset: "{row.asset[:40]}" is neither money nor one of [[assets]]'
+            continue
+        if (row.how is How.SPEND) != (row.asset == money) and row.how in (How.SPEND, How.SELL):
+            yield f"{path}.how: money is spent, and everything else is sold"
+        for key in ("least", "most"):
+            try:
+                scaled(getattr(row, key) or "0", exponents[row.asset])
+            except ValueError as error:
+                yield f"{path}.{key}: {error}"

@@ -4,12 +4,13 @@ Shares are ppm, yields ppm a year (they may be negative), amounts decimal text. 
 people's assumption; what a source tells at the moment counts before it.
 """
 
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 import msgspec
 
 from engine.treasury.params import DAYS_MAX, HOURS_MAX, check_amount
-from engine.values.units import PPM, Ppm
+from engine.values.units import PPM, Ppm, scaled
 
 
 class Use(StrEnum):
@@ -150,3 +151,14 @@ class PlacementParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError("options: to provide liquidity needs [placement.pool]")
         if Use.DERIVATIVES in uses and self.derivatives is None:
             raise ValueError("options: derivatives need [placement.derivatives]")
+
+
+def placement_problems(params: PlacementParams, exponents: Mapping[str, int]) -> Iterator[str]:
+    """What is wrong beside the rest of the file, as "placement.key: fault"."""
+    if params.asset not in exponents:
+        yield f'placement.asset: "{params.asset[:40]}" is neither money nor one of [[assets]]'
+        return
+    try:
+        scaled(params.least, exponents[params.asset])
+    except ValueError as error:
+        yield f"placement.least: {error}"
