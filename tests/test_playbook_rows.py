@@ -24,10 +24,11 @@ async def test_a_buy_with_depth_improving_and_btc_stable_shows_a_little_more_ste
     async with playbook_world(tmp_path, held="190000000", params=ONE) as market:
         await at_ease(market)
         await market.rate("buy")
-        market.stage.depth = 2.0
+        market.stage.depth = 3.0
         await market.row_is("buy, depth improving")
         await market.until(lambda: market.ruling.bid_size == 1.1, "a tenth more")
         await market.until(lambda: max(market.wished(BUY)) == USUAL * 1.1, "larger bids")
+        market.world.take(2)  # an order that stands keeps its place in the queue, and its size
         await market.until(lambda: max(market.sizes(BUY), default=0) > USUAL, "them at the venue")
         ruling = market.ruling
         assert ruling.bid_closer == 0.1
