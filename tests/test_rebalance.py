@@ -32,7 +32,7 @@ from engine.values.rebalance_records import BandMoved, BandsChecked, BandZone
 from engine.values.records import Listed
 from engine.values.treasury_words import FloatSet
 from tests.holdings_builders import NOW_NS, TODAY, bucket, float_row, scheme, seen
-from tests.ledger_builders import BTT, ONE, VENUE, books, buy, held, opening, sell
+from tests.ledger_builders import BTT, ONE, VENUE, books, buy, child_of, held, opening, sell
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -259,12 +259,11 @@ def test_day_ends_come_from_the_ledger_and_know_who_moved_what():
     )  # fmt: skip
     facts = (
         held("BTT", 100 * ONE, at_ns=day), buy(1, 10, 62, at_ns=day + 1),
-        sell(2, 5, 62, at_ns=3 * day + 1), sell(3, 1, 62, at_ns=3 * day + 2), word,
+        sell(2, 5, 62, at_ns=3 * day + 1), child_of("c3"), sell(3, 1, 62, at_ns=3 * day + 2), word,
     )  # fmt: skip
     for fact in facts:
         entries += made.remember(fact, Source(1, "")).entries
-    staged = {"fill BTT/USDT@v 3"}
-    ends = day_ends(entries, VENUE, "BTT", staged)
+    ends = day_ends(entries, VENUE, "BTT")
     assert [(end.day, end.held_atoms // ONE, end.rebalanced_atoms // ONE) for end in ends] == [
         (1, 110, -100), (2, 110, 0), (3, 84, 21),
     ]  # fmt: skip

@@ -10,7 +10,6 @@ import typer
 from engine.cli.show import as_json, as_text
 from engine.cli.treasury_books import Flags, Rebuilt, rebuilt, wanted_of
 from engine.cli.treasury_world import told_by, world_of
-from engine.runtime.journal_reader import read
 from engine.treasury.calibration import (
     CalibrationParams,
     DayEnd,
@@ -23,11 +22,7 @@ from engine.treasury.depth import rescaled
 from engine.treasury.facts import Facts
 from engine.treasury.obligations import due_within, owed_atoms
 from engine.treasury.params import FloatParams
-from engine.treasury.trade_postings import fill_key
 from engine.values.errors import UserError
-from engine.values.events import Fill
-from engine.values.execution_records import ChildSent
-from engine.values.records import Listed
 from engine.values.units import scaled
 
 NO_FLAGS = Flags(money="", method=None, lots=None, prices=None, price_age_s=0)
@@ -47,9 +42,8 @@ def calibrate_verb(file: File, place: Place, facts: FactsFiles = None, json: Jso
         raise UserError(f"{file}: rebalance: missing; its calibration says what a band must bear")
     params = world.file.rebalance.calibration
     made = rebuilt(wanted_of(place, file, NO_FLAGS))
-    decided = _decided(place, made)
     found = [
-        calibrate(_floating(world.facts, asset, row, (made, decided), params), params)
+        calibrate(_floating(world.facts, asset, row, made, params), params)
         for asset, bucket in world.facts.scheme.buckets.items()
         for row in bucket.float
     ]
@@ -61,13 +55,11 @@ def calibrate_verb(file: File, place: Place, facts: FactsFiles = None, json: Jso
 
 
 def _floating(
-    facts: Facts, asset: str, row: FloatParams, past: tuple[Rebuilt, set[str]],
-    params: CalibrationParams,
-) -> Floating:  # fmt: skip
-    made, decided = past
+    facts: Facts, asset: str, row: FloatParams, made: Rebuilt, params: CalibrationParams
+) -> Floating:
     exponent = facts.scheme.asset(asset).exponent
     volume = facts.volumes.get((row.venue, asset))
-    ends = day_ends(made.entries, row.venue, asset, decided)
+    ends = day_ends(made.entries, row.venue, asset)
     was = made.measures.exponent(asset)
     history = [
         DayEnd(
@@ -86,22 +78,6 @@ def _floating(
         payout_atoms=owed_atoms(due_within(facts, params.payout_days), asset),
         day_volume_atoms=None if volume is None else volume.atoms,
     )
-
-
-def _decided(place: Path, made: Rebuilt) -> set[str]:
-    """Keys of the fills of staged orders: the treasury's own doing, and no noise."""
-    rows = list(read(Path(made.chain.path), kinds=("ChildSent", "Fill", "Listed")))
-    sent = {row.record.client_id for row in rows if isinstance(row.record, ChildSent)}
-    known = {
-        row.record.market: row.record.instrument for row in rows if isinstance(row.record, Listed)
-    }
-    return {
-        fill_key(known[row.record.market], row.record.trade_id)
-        for row in rows
-        if isinstance(row.record, Fill)
-        and row.record.client_id in sent
-        and row.record.market in known
-    }
 
 
 def _off(found: list[Verdict]) -> bool:

@@ -12,7 +12,7 @@ Money's own volatility is not among them: the bands are in tokens. Floats are on
 
 import itertools
 import math
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -100,20 +100,17 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     conflict: str
 
 
-def day_ends(
-    entries: Iterable[Entry], venue: str, asset: str, decided: Container[str]
-) -> tuple[DayEnd, ...]:
+def day_ends(entries: Iterable[Entry], venue: str, asset: str) -> tuple[DayEnd, ...]:
     """What a venue held at each day's end, from the ledger; a quiet day ends as the one before.
 
-    What fills, fees and funding did is the market's; all else, and entries whose key is in
-    `decided`, is what people or the treasury moved.
+    What the fills of quotes and funding did is the market's; all else is what people or the
+    treasury's own staged orders moved.
     """
     account = Account(AccountKind.HOLDINGS, venue)
     market: dict[Day, Atoms] = {}
     moved: dict[Day, Atoms] = {}
     for entry in entries:
-        is_market = entry.reason in BY_THE_MARKET and entry.key not in decided
-        sums = market if is_market else moved
+        sums = market if entry.reason in BY_THE_MARKET else moved
         for each in entry.postings:
             if (each.account, each.asset) == (account, asset):
                 day = day_of(entry.when_ns)
