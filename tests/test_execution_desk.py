@@ -5,7 +5,13 @@ import msgspec
 from engine.runtime.journal_chain import Head, decode, encode
 from engine.trading.risk import Check
 from engine.trading.strategy import Ladder, View, Wake
+from engine.treasury.books import KINDS, Books, BooksSetup
+from engine.treasury.chart import Reason as Code
+from engine.treasury.chart import Source
 from engine.treasury.execution_life import ChildState
+from engine.treasury.lots import LotMethod
+from engine.treasury.measures import measures_of
+from engine.treasury.pricing import PriceHistory
 from engine.values.action_words import Scope
 from engine.values.events import Fill, Trade
 from engine.values.execution_records import (
@@ -20,7 +26,7 @@ from engine.values.intents import Level, Reason
 from engine.values.records import OrderIntent
 from engine.values.units import BUY
 from tests.execution_world import ExecutionWorld
-from tests.hedge_world import BTT, TOKEN
+from tests.hedge_world import BTC, BTT, TOKEN
 from tests.trading_builders import row, rows
 
 REASON = Reason(reference=6_299.0, skew=0.0, width=1.0, rounding=0.0, stance="test")
@@ -222,6 +228,30 @@ def test_our_own_trades_are_no_volume_of_others():
     world.feed(msgspec.structs.replace(trade, at_ns=world.now, lots=lots))
     world.run(100)
     assert world.gone == MILLION
+
+
+def test_books_made_from_the_records_of_a_conversion_equal_the_venue():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    world.sell(20 * MILLION)
+    world.run(200)
+    setup = BooksSetup(
+        measures=measures_of([BTT, BTC], "USDT"), prices=PriceHistory("USDT", 10**18),
+        method=LotMethod.FIFO, lots={},
+    )  # fmt: skip
+    made, entries = Books(setup), []
+    for number, record in enumerate(world.records):
+        if type(record).__name__ in KINDS:
+            told = made.remember(record, Source(number, ""))
+            entries += told.entries
+            assert told.alerts == []
+    made.check()
+    assert made.readings >= 2
+    assert made.ledger.holdings(BTT.venue, "BTT") == world.position * 10**8
+    assert made.ledger.holdings(BTT.venue, "USDT") == world.usdt[TOKEN]
+    sold = [entry for entry in entries if entry.reason is Code.CONVERSION]
+    assert len(sold) == len(world.of(ChildSent))
+    assert {entry.people.proposal for entry in sold} == {"d" * 64}
 
 
 def test_every_record_of_an_execution_survives_the_journal():
