@@ -29,7 +29,7 @@ async def test_a_buy_with_depth_improving_and_btc_stable_shows_a_little_more_ste
         await market.until(lambda: market.ruling.bid_size == 1.1, "a tenth more")
         await market.until(lambda: max(market.wished(BUY)) == USUAL * 1.1, "larger bids")
         market.world.take(2)  # an order that stands keeps its place in the queue, and its size
-        await market.until(lambda: max(market.sizes(BUY), default=0) > USUAL, "them at the venue")
+        await market.until(lambda: sum(market.sizes(BUY)) > USUAL, "them at the venue")
         ruling = market.ruling
         assert ruling.bid_closer == 0.1
         assert ruling.hedge is HedgeStance.HOLD, "below the target no cover is bought"
