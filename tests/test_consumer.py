@@ -44,8 +44,9 @@ class Taker:
 async def running():
     taker = Taker()
     task = asyncio.create_task(taker.consumer().run())
-    while not taker.idled:
+    for _ in range(3):
         await asyncio.sleep(0)
+    assert taker.idled, "it waits"
     taker.now_ns += 2 * REST_NS
     yield taker, task
     task.cancel()
