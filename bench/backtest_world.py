@@ -25,7 +25,9 @@ CONFIG = Path(__file__).resolve().parent.parent / "configs" / "recorded.toml"
 DELAY_NS, EVERY_NS, AWAY, LOTS = 5 * NS_PER_MS, 100 * NS_PER_MS, 5, 100
 NEVER = Wake(top_moved_ticks=0, microprice_moved_ticks=0.0, timer_ns=0)
 FAR = {
-    **{Check.SELF_CROSS: 0.0, Check.WORST_POSITION: 1.0, Check.INVENTORY: 1.0},
+    Check.SELF_CROSS: 0.0,
+    Check.WORST_POSITION: 1.0,
+    Check.INVENTORY: 1.0,
     **dict.fromkeys((Check.ORDER_VALUE, Check.WORST_VALUE, Check.TURNOVER, Check.LOSS), 1e12),
 }
 MARKET = Instrument(
