@@ -4,6 +4,7 @@ import typer
 
 from engine.cli.treasury_calibrate import calibrate_verb
 from engine.cli.treasury_check import check, liquid
+from engine.cli.treasury_drill import drill
 from engine.cli.treasury_inbox import carry_out, inbox
 from engine.cli.treasury_ladder import ladder
 from engine.cli.treasury_ledger import gains, ledger
@@ -21,6 +22,7 @@ app.command()(ledger)
 app.command()(gains)
 app.command()(place)
 app.command()(ladder)
+app.command()(drill)
 app.command()(report)
 app.command("calibrate")(calibrate_verb)
 for verb in (authority, propose, approve, reject, evidence, inbox, carry_out, simulate):
