@@ -24,7 +24,12 @@ from engine.values.units import NS_PER_MS, NS_PER_S
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "recorded.toml"
 DELAY_NS, EVERY_NS, AWAY, LOTS = 5 * NS_PER_MS, 100 * NS_PER_MS, 5, 100
 NEVER = Wake(top_moved_ticks=0, microprice_moved_ticks=0.0, timer_ns=0)
-SHARES = {Check.SELF_CROSS: 0.0, Check.WORST_POSITION: 1.0, Check.INVENTORY: 1.0}
+FAR = {
+    Check.SELF_CROSS: 0.0,
+    Check.WORST_POSITION: 1.0,
+    Check.INVENTORY: 1.0,
+    **dict.fromkeys((Check.ORDER_VALUE, Check.WORST_VALUE, Check.TURNOVER, Check.LOSS), 1e12),
+}
 MARKET = Instrument(
     symbol="BTC/USDT", venue="loopback", venue_symbol="BTCUSDT", base="BTC", quote="USDT",
     price_exponent=2, tick=1, size_exponent=5, lot=1, maker_fee_ppm=0, taker_fee_ppm=0,
@@ -87,5 +92,5 @@ def gate_rows() -> list[RiskRow]:
     return [
         msgspec.structs.replace(row, threshold=far, release=far)
         for row in load_config(CONFIG).markets[0].risk
-        for far in [SHARES.get(row.check, row.threshold if row.threshold < 1 else 1e5)]
+        for far in [FAR.get(row.check, row.threshold if row.threshold < 1 else 1e5)]
     ]

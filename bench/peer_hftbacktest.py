@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from hftbacktest import BUY, GTX, LIMIT, BacktestAsset, HashMapMarketDepthBacktest
+from hftbacktest import BUY, FILLED, GTX, LIMIT, BacktestAsset, HashMapMarketDepthBacktest
 from hftbacktest.types import event_dtype
 from numba import njit
 
+from bench.backtest_world import DELAY_NS, LOTS
 from bench.feed_block import events
 from bench.feeds import Rows
 from engine.values.units import Ns
@@ -21,17 +22,17 @@ def data_of(rows: Rows, delay_ns: Ns) -> Any:
     return events(rows, event_dtype, delay_ns, TICK_SIZE)
 
 
-def world(data: Any, model: str, delay_ns: Ns) -> Any:
+def world(data: Any, model: str, delay_ns: Ns, lot_size: float = 1.0) -> Any:
     """One market with the same queue model, order latency and feed latency."""
     asset = (
         BacktestAsset()
         .data([data])
         .linear_asset(1.0)
         .constant_order_latency(delay_ns, delay_ns)
-        .partial_fill_exchange()
+        .no_partial_fill_exchange()  # the other one stops with an error on this feed
         .trading_value_fee_model(0.0, 0.0)
         .tick_size(TICK_SIZE)
-        .lot_size(1.0)
+        .lot_size(lot_size)
         .last_trades_capacity(0)
     )
     if model == "power":
@@ -95,3 +96,38 @@ def warm_up(rows: Rows) -> None:
     ends_ns = [int(small[-1, 1])]
     list(spans(small, ends_ns, "power", (1, 0, 0)))
     list(spans(small, ends_ns, "power", (1, 10**8, 5)))
+
+
+@njit  # type: ignore[untyped-decorator]
+def follow(hbt: Any, wishes: Any, rest_ns: int, lots: float, filled: Any) -> None:
+    """Place each pair of wishes at its moment and cancel it later; note when one was filled."""
+    for first in range(0, len(wishes), 2):
+        if hbt.elapse(wishes[first, 0] - hbt.current_timestamp):
+            return
+        for n in (first, first + 1):
+            price = wishes[n, 2] * TICK_SIZE
+            if wishes[n, 1] == 0:
+                hbt.submit_buy_order(0, n + 1, price, lots, GTX, LIMIT, False)
+            else:
+                hbt.submit_sell_order(0, n + 1, price, lots, GTX, LIMIT, False)
+        for span_ns in (rest_ns, 50_000_000):
+            if hbt.elapse(span_ns):
+                return
+            values = hbt.orders(0).values()
+            while values.has_next():
+                order = values.get()
+                if order.status == FILLED:
+                    filled[order.order_id - 1] = order.exch_timestamp
+                if order.cancellable:
+                    hbt.cancel(0, order.order_id, False)
+        hbt.clear_inactive_orders(0)
+
+
+def filled(rows: Rows, wishes: Rows, model: str, rest_ns: Ns, parts: int) -> list[int]:
+    """The venue's moment at which each wish was filled, 0 for never; a lot has so many parts."""
+    data = data_of(rows, DELAY_NS)
+    hbt, found = world(data, model, DELAY_NS, 1 / parts), np.zeros(len(wishes), dtype=np.int64)
+    idle(hbt, 1)
+    follow(hbt, wishes, rest_ns, float(LOTS), found)
+    hbt.close()
+    return [int(at_ns) for at_ns in found]
