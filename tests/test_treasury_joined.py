@@ -23,7 +23,7 @@ from engine.trading.steward import Steward
 from engine.treasury.dates import NS_PER_DAY, day_text
 from engine.values.errors import UserError
 from engine.values.treasury_words import FloatSet, HoldingsSeen, LimitsSet
-from engine.values.units import BUY, SELL
+from engine.values.units import BUY, SELL, decimal_text
 from tests.live_world import MARKET, ROOT, LiveWorld, Setting, demo_table, live_world
 
 M = 1_000_000
@@ -122,8 +122,8 @@ def _engine_is_read_with_its_float(tmp_path: Path, picture: Any) -> None:
     assert {row.place for row in facts.balances} == {"loopback", "cold wallet"}
     assert [row.asset for row in facts.reviewed] == ["BTT"]
     world = world_of(tmp_path / "treasury.toml", [Told(name="e", facts=facts, table=picture)])
-    liquid = liquid_answer(world)
-    assert liquid["released"][0]["float"] == working["BTT"]
+    assert decimal_text(world.facts.working["loopback", "BTT"], 8) == working["BTT"]
+    assert liquid_answer(world)["released"][0]["venue"] == "loopback"
     assert any(row["limit"] == "daily turnover" for row in limits_answer(world))
 
 
