@@ -19,12 +19,13 @@ from engine.runtime.recording import entries, sessions
 from engine.runtime.treasury_facts import parse_facts
 from engine.runtime.treasury_watch import TreasuryWatch
 from engine.sim.replay import Replay
+from engine.trading.disturbances import Disturbances
 from engine.trading.steward import Steward
 from engine.treasury.dates import NS_PER_DAY, day_text
 from engine.values.errors import UserError
 from engine.values.treasury_words import FloatSet, HoldingsSeen, LimitsSet
 from engine.values.units import BUY, SELL, decimal_text
-from tests.live_world import MARKET, ROOT, LiveWorld, Setting, demo_table, live_world
+from tests.live_world import MARKET, PATIENT, ROOT, LiveWorld, Setting, demo_table, live_world
 
 M = 1_000_000
 HEADER = "name,due,function,asset,amount\n"
@@ -135,7 +136,9 @@ def _journal_and_replay(home: Path) -> None:
         ("loopback", "USDT"),
     }
     [session] = sessions(home)
-    run = Replay(rebuilt(session).engine)
+    engine = rebuilt(session).engine
+    engine.disturbances = Disturbances(PATIENT)
+    run = Replay(engine)
     told = 0
     for entry in entries(session):
         assert run.feed(entry) is None
