@@ -35,8 +35,10 @@ from engine.values.units import NS_PER_S, Ns
 
 SOURCE = "treasury"
 """The doubt under which a market waits for the treasury."""
-CAUSE = "the treasury's bands moved"
 WORDS = frozenset(get_args(TreasuryFact))
+HEARD = WORDS | {Timer, VenueState, BookLost, Disconnected}
+"""Facts that are looked at whatever the makers made of them; a change of a book is none."""
+CAUSE = "the treasury's bands moved"
 REMEMBERED = (
     ObligationSet, ObligationPaid, LockSet, FloatSet, LimitsSet, LimitWidened, PriceReviewed,
     LimitMoved,
@@ -111,6 +113,8 @@ class Steward:
 
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         kind = type(event)
+        if not (step.records or kind in HEARD):
+            return
         if kind in WORDS:
             self._settle(now_ns, step)
             return
