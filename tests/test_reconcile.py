@@ -5,6 +5,7 @@ import itertools
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.trading.order_sums import sums_of
 from engine.trading.orders import Orders, Params, Status
 from engine.trading.reconcile import ReconcileParams, reconcile
 from engine.trading.risk import Approved
@@ -47,7 +48,7 @@ class World:
         """Ask for commands and mark them as sent; the venue has not answered yet."""
         self.now += 1
         live = self.orders.active(MARKET)
-        commands = reconcile(wish, live, self.ids, self.now, PARAMS)
+        commands = reconcile(wish, sums_of(live), self.ids, self.now, PARAMS)
         for command in commands:
             if isinstance(command, Place):
                 self.orders.intend(command)

@@ -162,14 +162,14 @@ class Maker:
         approved = gate.approve(wish, reading)
         if gate.nonsense_count >= NONSENSE_MAX:
             self.standing.halt(f"strategy: {approved.refused[0]}")
-        active = orders.sums(self.market).active
-        commands = reconcile(approved, active, self._ids, now_ns, self._params.reconcile)
+        sums = orders.sums(self.market)
+        commands = reconcile(approved, sums, self._ids, now_ns, self._params.reconcile)
         changed = self._explain(cause, view, approved, bool(commands), step)
         step.decided = self.market
         for command in commands:
+            # What of the public book is ours is the same after it: an order shows when the venue
+            # has said so, and until it has said otherwise.
             self._act(command, now_ns, changed, step)
-        if commands:
-            self.note_own()
 
     def _wish(self, view: View, step: Step) -> Ladder:
         """What the plugin wishes. Whatever it raises costs it the market, never the engine."""
@@ -223,7 +223,7 @@ class Maker:
 
     def _note_state(self, now_ns: Ns, step: Step) -> None:
         before = self.state
-        self.state = self.standing.state(bool(self.keeper.orders.sums(self.market).live))
+        self.state = self.standing.state(self.keeper.orders.has_live(self.market))
         if self.state == before:
             return
         if self.state[0] is not before[0] or self.state[0] is not MarketState.QUOTING:

@@ -27,6 +27,10 @@ class Shelf:
             sums = self._sums[market] = sums_of(self._orders[client_id] for client_id in active)
         return sums
 
+    def has_live(self, market: str) -> bool:
+        orders = self._orders
+        return any(orders[client_id].is_live for client_id in self._active.get(market, ()))
+
     def all(self) -> list[Order]:
         """Every order, sorted by client id."""
         return [self._orders[client_id] for client_id in sorted(self._orders)]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from engine.trading.order_table import Order, Status
+from engine.trading.order_table import LIVE, Order, Status
 from engine.values.units import BUY, Lot, Side, Tick
 
 _STANDING = frozenset({Status.OPEN, Status.PARTIAL})
@@ -37,18 +37,23 @@ def sums_of(orders: Iterable[Order]) -> OrderSums:
     bid_lots = ask_lots = bid_tick = ask_tick = 0
     is_calm = True
     for order in active:
-        side, tick, left_lots = order.side, order.tick, order.left_lots
-        if side is BUY:
-            bid_lots += order.working_lots
-        else:
-            ask_lots += order.working_lots
-        if order.is_live:
+        # `left_lots`, `working_lots` and `is_live` of each order, without asking it for them: this
+        # is walked after every fact about any of them.
+        side, tick, status, filled_lots = order.side, order.tick, order.status, order.filled_lots
+        left_lots = order.lots - filled_lots if order.lots > filled_lots else 0
+        working_lots = filled_lots - order.booked_lots
+        if status in LIVE:
+            working_lots += left_lots
             live.append(order)
-            is_calm = is_calm and order.status in _STANDING
+            is_calm = is_calm and status in _STANDING
             if side is BUY:
-                bid_tick = max(bid_tick, tick)
-            else:
-                ask_tick = min(ask_tick or tick, tick)
+                bid_tick = tick if tick > bid_tick else bid_tick
+            elif not ask_tick or tick < ask_tick:
+                ask_tick = tick
+        if side is BUY:
+            bid_lots += working_lots
+        else:
+            ask_lots += working_lots
         if left_lots and order.is_on_book:
             key = (side, tick)
             own_levels[key] = own_levels.get(key, 0) + left_lots
