@@ -100,6 +100,7 @@ class WireVenue:
     async def stop(self) -> None:
         for server in self._servers:
             server.close()
+            await server.wait_closed()
 
     def begin(self) -> None:
         """Forget the last client."""

@@ -28,8 +28,8 @@ OF_A_QUIET_DELTA = {
     "engine.market.second_stream": {"SecondStream.on_book"},
     "engine.trading.maker": {"Maker.standing", "Maker.look", "Maker._note_state"},
     "engine.trading.standing": {"Standing.settle", "Standing.may_quote", "Standing.state"},
-    "engine.trading.orders": {"Orders.sums"},
-    "engine.trading.order_shelf": {"Shelf.sums"},
+    "engine.trading.orders": {"Orders.has_live"},
+    "engine.trading.order_shelf": {"Shelf.has_live"},
 }
 """Perception, the question whether to wake, and whether we may quote at all: nothing else."""
 

@@ -4,10 +4,10 @@ import msgspec
 
 from engine.trading.client_ids import ClientIds
 from engine.trading.hedger import Hedger
-from engine.trading.keeper import Keeper
+from engine.trading.keeper import CANCELED, Keeper
 from engine.trading.quoter import Quoter
 from engine.trading.readings import reading_of
-from engine.trading.reconcile import ReconcileParams, reconcile
+from engine.trading.reconcile import ReconcileParams, needs_nothing, reconcile
 from engine.trading.risk import Action, Approved, Reading
 from engine.trading.standing import MarketState, Standing
 from engine.trading.strategy import View
@@ -45,6 +45,7 @@ class Maker:
         self._params = params
         self._pulled_ns: Ns = 0
         self._is_barred = True
+        self._approved: Approved | None = None
         self._observe_due_ns: Ns = 0
         self._heard = ("not connected", "not connected")
 
@@ -60,6 +61,8 @@ class Maker:
         else:
             again = "may quote again" if self._is_barred else ""
             self._is_barred = False
+            if cause is CANCELED and not self._is_waiting():
+                cause = ""
             cause = cause or again or self.quoter.wake_cause(now_ns)
             if cause:
                 self._decide(cause, now_ns, step)
@@ -159,7 +162,7 @@ class Maker:
             wish = self.hedger.hold_back(wish, now_ns)
         self._note_state(now_ns, step)  # that we may quote is journaled before what we quote (I20)
         gate, orders = self.quoter.gate, self.keeper.orders
-        approved = gate.approve(wish, reading)
+        approved = self._approved = gate.approve(wish, reading)
         if gate.nonsense_count >= NONSENSE_MAX:
             self.standing.halt(f"strategy: {approved.refused[0]}")
         sums = orders.sums(self.market)
@@ -170,6 +173,14 @@ class Maker:
             # What of the public book is ours is the same after it: an order shows when the venue
             # has said so, and until it has said otherwise.
             self._act(command, now_ns, changed, step)
+
+    def _is_waiting(self) -> bool:
+        """Whether something may be quoted now that could not while an order was leaving."""
+        approved = self._approved
+        if approved is None or self.hedger is not None:
+            return True
+        sums = self.keeper.orders.sums(self.market)
+        return not needs_nothing(approved, sums, self._params.reconcile)
 
     def _wish(self, view: View, step: Step) -> Ladder:
         """What the plugin wishes. Whatever it raises costs it the market, never the engine."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.trading.order_table import LIVE, Order, Status
-from engine.values.units import BUY, Lot, Side, Tick
+from engine.values.units import BUY, Lot, Tick
 
 _STANDING = frozenset({Status.OPEN, Status.PARTIAL})
 
@@ -15,14 +15,13 @@ class OrderSums(msgspec.Struct, frozen=True, kw_only=True):
 
     `is_calm` says that all live ones stand in the book by the venue's own word: none is awaited.
 
-    `own_levels` is what of the public book is ours, as far as we know; `working_*_lots` what may
-    still change the booked position (law 3). `bid_tick` is the highest and `ask_tick` the lowest of
-    the orders that may be live, 0 for none. Shared by all who ask: read it only.
+    `working_*_lots` is what may still change the booked position (law 3). `bid_tick` is the highest
+    and `ask_tick` the lowest of the orders that may be live, 0 for none. Shared by all who ask:
+    read it only.
     """
 
     active: tuple[Order, ...]
     live: tuple[Order, ...]
-    own_levels: dict[tuple[Side, Tick], Lot]
     working_bid_lots: Lot
     working_ask_lots: Lot
     bid_tick: Tick
@@ -33,7 +32,6 @@ class OrderSums(msgspec.Struct, frozen=True, kw_only=True):
 def sums_of(orders: Iterable[Order]) -> OrderSums:
     active = tuple(orders)
     live: list[Order] = []
-    own_levels: dict[tuple[Side, Tick], Lot] = {}
     bid_lots = ask_lots = bid_tick = ask_tick = 0
     is_calm = True
     for order in active:
@@ -54,13 +52,9 @@ def sums_of(orders: Iterable[Order]) -> OrderSums:
             bid_lots += working_lots
         else:
             ask_lots += working_lots
-        if left_lots and order.is_on_book:
-            key = (side, tick)
-            own_levels[key] = own_levels.get(key, 0) + left_lots
     return OrderSums(
         active=active,
         live=tuple(live),
-        own_levels=own_levels,
         working_bid_lots=bid_lots,
         working_ask_lots=ask_lots,
         bid_tick=bid_tick,

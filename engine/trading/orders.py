@@ -205,7 +205,7 @@ class Orders:
 
     def own_levels(self, market: str) -> dict[tuple[Side, Tick], Lot]:
         """What of the public book is ours, as far as we know; the same object until a change."""
-        return self._shelf.sums(market).own_levels
+        return self._shelf.own_levels(market)
 
     def due_queries(self, market: str, now_ns: Ns) -> list[str]:
         """Whom to ask the venue about now. Being named starts the wait until the next time."""

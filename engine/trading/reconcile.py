@@ -82,6 +82,15 @@ def reconcile(
     return commands
 
 
+def needs_nothing(approved: Approved, sums: OrderSums, params: ReconcileParams) -> bool:
+    """Whether all that may stand does, and what else is there is on its way out.
+
+    Then no level waits for a place that an order leaves, and an order that has left asks nobody.
+    """
+    staying = [order for order in sums.active if order.status is not Status.CANCEL_SENT]
+    return not approved.refused and _stands_as_wished(approved, staying, params)
+
+
 def _stands_as_wished(approved: Approved, live: Sequence[Order], params: ReconcileParams) -> bool:
     """Whether each level has its one good order and nothing else is there: nothing is to be done.
 
