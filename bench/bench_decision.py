@@ -54,7 +54,7 @@ def stages(world: World) -> Stages:
     reading = reading_of(keeper, quoter, view)
     wish = quoter.wish(view)
     approved, sums = gate.approve(wish, reading), keeper.orders.sums(MARKET)
-    params = maker._params.reconcile
+    params = maker.reconcile_params
     assert reconcile(approved, sums, lambda: "never", now_ns, params) == []
 
     def decide() -> None:

@@ -101,6 +101,16 @@ def override_rows() -> list[dict[str, Any]]:
     ]
 
 
+def addresses() -> list[dict[str, str]]:
+    """The cold wallet has many; a platform and two pools have one each."""
+    known = ["TXabc123", *(f"TX{number}" for number in range(10))]
+    wallet = {"place": "cold wallet", "network": "tron", "memo": ""}
+    found = [wallet | {"address": address} for address in known]
+    for place in ("p", "bttc", "BTT-USDT"):
+        found.append({"place": place, "network": "", "memo": "", "address": "0x1"})
+    return found
+
+
 def params(**changes: Any) -> AuthorityParams:
     table = {
         "desk": "test",
@@ -112,6 +122,7 @@ def params(**changes: Any) -> AuthorityParams:
         "codes": ["excess", "outage", "policy"],
         "rows": policy_rows(),
         "overrides": override_rows(),
+        "addresses": addresses(),
     }
     return msgspec.convert(table | changes, AuthorityParams)
 

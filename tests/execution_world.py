@@ -48,7 +48,7 @@ class ExecutionWorld(HedgeWorld):
             answer_s_max=3, estimate=estimate_params(ceiling_ppm_max=20_000),
         )  # fmt: skip
         self.turnover = 10**30
-        self.others_lots = 10**9
+        self.others_lots = changes.pop("others_lots", 10**9)
         super().__init__(**changes)
 
     def start(self):

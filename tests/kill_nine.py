@@ -1,6 +1,6 @@
 """Kill the engine with -9 again and again, start it again, and hold the journal to the venue.
 
-    python tests/kill_nine.py --times 20 --seed 1 [--json]
+    python -m tests.kill_nine --times 20 --seed 1 [--json]
 
 One loopback venue lives through all of it. Each life of the engine ends at a drawn moment: while it
 starts, when it asks the venue, between an intent and its bytes, at a fill, while it stops. What it
@@ -29,9 +29,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import tomlkit
-from venue_truth import ALWAYS, AT_REST, Journal, Row, Venue
 
 from tests.plain_demo import plain_demo
+from tests.venue_truth import ALWAYS, AT_REST, Journal, Row, Venue
 
 ROOT = Path(__file__).resolve().parent.parent
 SYMBOL, BASE, QUOTE = "BTTUSDT", "BTT", "USDT"

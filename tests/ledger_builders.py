@@ -7,6 +7,7 @@ from engine.treasury.lots import LotMethod
 from engine.treasury.measures import Measures
 from engine.treasury.pricing import PriceHistory
 from engine.values.events import Balance, Fill, VenueState
+from engine.values.execution_records import ChildSent
 from engine.values.instrument import Instrument
 from engine.values.ledger_words import Held, HoldingsRead
 from engine.values.records import Listed, Opening
@@ -88,3 +89,11 @@ def state(asked_ns, fills=(), **atoms):
 
 def balances(atoms):
     return [Balance(asset=name, free_atoms=n, locked_atoms=0) for name, n in atoms.items()]
+
+
+def child_of(client_id, parent="p1"):
+    """The record of a staged order's child, as a desk writes it before the order leaves."""
+    return ChildSent(
+        at_ns=1, parent=parent, client_id=client_id, market=BTT.market, side=Side.SELL, lots=1,
+        tick_limit=1, atoms=1, mid=(1, 1), estimate_ppm=0,
+    )  # fmt: skip

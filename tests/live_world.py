@@ -21,7 +21,7 @@ from adapters.loopback.venue import LoopbackVenue, Truth
 from engine.cli.assemble import running
 from engine.cli.demo_venue import flat
 from engine.cli.venue import write_key
-from engine.runtime.config import Config, parse_config
+from engine.runtime.config import Config, load_config
 from engine.runtime.journal_reader import read, verify
 from engine.runtime.live import Ending, Live
 from engine.runtime.redaction import Redactor
@@ -188,18 +188,18 @@ class LiveWorld:
 
     async def quoting(self) -> None:
         """Both sides stand at the venue and the engine says that it quotes."""
-        await self.until(self._quotes_both_sides, "quoting")
+        await self.until(self.quotes_both_sides, "quoting")
 
     async def calm(self) -> None:
         """Quoting, and nothing is under way: no request, no order whose state is open."""
-        await self.until(lambda: self._quotes_both_sides() and self._is_calm(), "calm")
+        await self.until(lambda: self.quotes_both_sides() and self._is_calm(), "calm")
 
     async def pulled(self) -> None:
         """The engine says that it does not quote, and the venue holds nothing of ours."""
         await self.until(lambda: self.state is not MarketState.QUOTING, "the pull")
         await self.until(lambda: not self.truth().open_orders, "the last cancel")
 
-    def _quotes_both_sides(self) -> bool:
+    def quotes_both_sides(self) -> bool:
         sides = {order.side for order in self.truth().open_orders}
         return self.state is MarketState.QUOTING and len(sides) == 2
 
@@ -307,15 +307,27 @@ def thin_venue(pair: KeyPair, seed: int = 7) -> LoopbackVenue:
     return LoopbackVenue(config, {SYMBOL: SyntheticMarket(PRESETS["btt-thin"], seed, ids)}, ids=ids)
 
 
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """Another venue than the thin one, another config of it, and when a test may begin."""
+
+    venue: Callable[[KeyPair], LoopbackVenue] = thin_venue
+    change: Callable[[Any], None] = lambda table: None
+    is_ready: Callable[[LiveWorld], bool] = LiveWorld.quotes_both_sides
+
+
 @asynccontextmanager
 async def live_world(
-    tmp_path: Path, *, proxied: tuple[str, ...] = (), reconcile_s: float = 1.0
+    tmp_path: Path,
+    *,
+    proxied: tuple[str, ...] = (),
+    reconcile_s: float = 1.0,
+    setting: Setting | None = None,
 ) -> AsyncIterator[LiveWorld]:
     """An engine that quotes. `proxied` urls, by their names in a config, lead through a proxy."""
-    pair = new_hmac(ACCOUNT)
+    pair, setting = new_hmac(ACCOUNT), setting or Setting()
     key_file = tmp_path / "key.json"
     write_key(key_file, pair)
-    venue = thin_venue(pair)
+    venue = setting.venue(pair)
     async with AsyncExitStack() as stack:
         await venue.start()
         stack.push_async_callback(venue.stop)
@@ -325,12 +337,15 @@ async def live_world(
             proxies[name] = await stack.enter_async_context(TcpProxy(venue.port))
             urls[name] = urls[name].replace(f":{venue.port}", f":{proxies[name].port}")
         table = demo_table(tmp_path / "data", key_file, urls, reconcile_s=reconcile_s)
-        config = parse_config(tomlkit.dumps(table), "a test's config")
+        setting.change(table)
+        path = tmp_path / "config.toml"
+        path.write_text(tomlkit.dumps(table))
+        config = load_config(path)
         async with running(config, "a test's config", Redactor()) as live:
             world = LiveWorld(venue, live, config)
             world.proxies = proxies
             async with _driven(world):
-                await world.quoting()
+                await world.until(lambda: setting.is_ready(world), "the beginning")
                 yield world
             world.check_engine()
             world.check_orders()

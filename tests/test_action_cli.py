@@ -27,7 +27,7 @@ from tests.action_builders import ANNA, NOW, OTTO, POLICY, ROSTER, desk, request
 SHIPPED = Path(__file__).resolve().parent.parent / "configs" / "treasury.toml"
 TRANSFER = {
     "type": "transfer", "coins": {"asset": "BTT", "amount": "100000000"}, "from_place": "loopback",
-    "to_place": "cold wallet", "network": "tron", "address": "TXabc", "memo": "",
+    "to_place": "cold wallet", "network": "tron", "address": "demo-cold-wallet", "memo": "",
 }  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_what_is_shown_before_signing_is_made_from_the_bytes(office: Office) -> 
         *office.signs("anna", "finance"), *out,
     )  # fmt: skip
     assert code == 0
-    assert 'action.address         "TXabc"' in text
+    assert 'action.address         "demo-cold-wallet"' in text
     assert "action.coins           100000000 BTT" in text
 
 
@@ -222,6 +222,7 @@ def test_roster_check_says_who_is_missing(office: Office) -> None:
         ({"coins": {"asset": "DOGE", "amount": "1"}}, "coins.asset: DOGE is none of the assets"),
         ({"coins": {"asset": "BTT", "amount": "1e9"}}, "coins.amount: not a plain decimal"),
         ({"coins": {"asset": "BTT", "amount": "0"}}, "coins.atoms: must be more than 0"),
+        ({"address": "TXthief"}, "TXthief is no address of cold wallet that the policy names"),
         ({"type": "gift"}, "Invalid value 'gift'"),
         ({"extra": 1}, "Object contains unknown field `extra`"),
     ],
@@ -241,7 +242,7 @@ def test_an_action_may_name_moments_and_spans(tmp_path: Path) -> None:
     coins = {"asset": "BTT", "amount": "1.5"}
     stake = {"type": "stake", "coins": coins, "platform": "bttc", "address": "0x1"}
     path.write_text(json.dumps(stake | {"notice_ns": "14d"}))
-    action = load_action(path, load_authority(SHIPPED))
+    action = load_action(path, POLICY)
     assert (action.notice_ns, action.coins.atoms) == (14 * 86_400 * 10**9, 150_000_000)
     convert = {"type": "convert", "sell": coins, "least": {"asset": "USDT", "amount": "1"},
                "venues": ["loopback"], "until_ns": "2026-11-21T18:00:00+01:00"}  # fmt: skip

@@ -170,7 +170,7 @@ def address(draw: random.Random) -> Pair:
 
 def address_of_a_new_request(draw: random.Random) -> Pair:
     """The requester's own change after the others signed: signed anew, approvals of the old."""
-    asked = ANNA.asks(request(action=transfer(address=f"TX{draw.randrange(10**9)}")))
+    asked = ANNA.asks(request(action=transfer(address=f"TX{draw.randrange(10)}")))
     return [asked], approvals()
 
 

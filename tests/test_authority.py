@@ -4,9 +4,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.runtime.signing import verify
 from engine.treasury.action_desk import ActionDesk
+from engine.treasury.actions import coins_of
 from engine.treasury.authority import REVIEW
 from engine.values.action_records import Ending, Tier, WordRefused
 from engine.values.action_words import (
@@ -23,6 +26,7 @@ from engine.values.action_words import (
 from tests.action_builders import (
     ANNA,
     EVA,
+    FAY,
     MONEY,
     NOW,
     OTTO,
@@ -177,10 +181,24 @@ def test_each_business_function_has_its_own_window() -> None:
     assert automatic(made, "other", 60_000_000, function="creator rewards") is Tier.AUTOMATIC
 
 
-def test_what_waits_or_is_out_counts_whatever_its_age_and_what_never_moved_does_not() -> None:
+def test_what_still_needs_a_signature_holds_nobody_up_and_counts_others_when_it_begins() -> None:
     made = desk()
-    made.take(ANNA.asks(request("waits", convert(200_000_000))))
-    assert made.ruling(engine_request("e", convert(60_000_000)), NOW).tier is Tier.TWO_PEOPLE
+    asked = ANNA.asks(request("large", convert(200_000_000)))
+    made.take(asked)
+    assert automatic(made, "e", 60_000_000) is Tier.AUTOMATIC
+    made.take(OTTO.answers(asked))
+    made.take(FAY.answers(asked))
+    assert [begin.name for begin in made.begin(NOW).begins] == ["large"]
+
+
+def test_requests_that_were_allowed_together_do_not_undo_each_other() -> None:
+    made = desk()
+    tiers = [made.ask(engine_request(f"e{n}", convert(60_000_000))).records for n in range(5)]
+    assert [one[0].ruling.tier for one in tiers] == [Tier.AUTOMATIC] * 4 + [Tier.TWO_PEOPLE]
+    assert [begin.name for begin in made.begin(NOW).begins] == ["e0", "e1", "e2", "e3"]
+
+
+def test_what_is_out_counts_whatever_its_age_and_what_never_moved_does_not() -> None:
     made = desk()
     made.ask(engine_request("fails", convert(60_000_000)))
     [begin] = made.begin(NOW).begins
@@ -189,11 +207,47 @@ def test_what_waits_or_is_out_counts_whatever_its_age_and_what_never_moved_does_
     made.price(btt_price(later))
     asked = engine_request("e", convert(60_000_000), at_ns=later)
     assert made.ruling(asked, later).money_atoms == 37_20000000
-    total = made.proposals["fails"].ruling.money_atoms
-    assert total == 37_20000000
+    wide = engine_request("e", convert(240_000_000), at_ns=later)
+    assert made.ruling(wide, later).tier is Tier.TWO_PEOPLE
     made.tell("fails", Ending.FAILED, "never was", at_ns=later, has_moved=False)
     tiers = [automatic(made, f"e{n}", 60_000_000, later) for n in range(5)]
     assert tiers == [Tier.AUTOMATIC] * 4 + [Tier.TWO_PEOPLE]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 90), st.booleans(), st.integers(0, 12), st.booleans()),
+        max_size=25,
+    )
+)
+def test_what_began_automatically_never_passes_the_window_with_all_that_began_before(
+    acts: list[tuple[int, bool, int, bool]],
+) -> None:
+    made, at_ns = desk(), NOW
+    for number, (millions, is_engine, hours, begins) in enumerate(acts):
+        at_ns += hours * H
+        made.price(btt_price(at_ns))
+        action = convert(millions * 10**6)
+        if is_engine:
+            made.ask(engine_request(f"a{number}", action, at_ns=at_ns))
+        else:
+            asked = ANNA.asks(
+                request(f"a{number}", action, at_ns=at_ns, expires_ns=at_ns + 24 * H), at_ns
+            )
+            for word in (asked, OTTO.answers(asked, at_ns), FAY.answers(asked, at_ns)):
+                made.take(word)
+        for begin in made.begin(at_ns).begins if begins else ():
+            made.tell(begin.name, Ending.DONE, "", at_ns=at_ns, has_moved=True)
+    begun = [one for one in made.proposals.all() if one.began_ns]
+    order = sorted(range(len(begun)), key=lambda n: (begun[n].began_ns, n))
+    for place, number in enumerate(order):
+        one = begun[number]
+        since_ns = one.began_ns - 24 * H
+        before = [begun[n] for n in order[: place + 1] if begun[n].began_ns > since_ns]
+        total = sum(coins_of(item.request.action)[0].atoms for item in before)
+        if one.ruling.tier is Tier.AUTOMATIC:
+            assert total <= 240_000_000 * 10**8
 
 
 # --- overrides

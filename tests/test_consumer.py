@@ -1,7 +1,6 @@
 """Facts are taken one by one: at once where nothing is under way, else in a turn of their own."""
 
 import asyncio
-import time
 from contextlib import asynccontextmanager
 
 import pytest
@@ -26,6 +25,7 @@ class Taker:
         self.inbox, self.taken, self.idled = Inbox(), [], 0
         self.answer = lambda fact: None
         self.is_enough = False
+        self.now_ns = 0
 
     def process(self, fact):
         self.taken.append(fact)
@@ -35,14 +35,19 @@ class Taker:
         self.idled += 1
 
     def consumer(self):
-        return Consumer(self.inbox, self.process, lambda: self.is_enough, self.idle)
+        return Consumer(
+            self.inbox, self.process, lambda: self.is_enough, self.idle, lambda: self.now_ns
+        )
 
 
 @asynccontextmanager
 async def running():
     taker = Taker()
     task = asyncio.create_task(taker.consumer().run())
-    await asyncio.sleep(2 * REST_NS / 1e9)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert taker.idled, "it waits"
+    taker.now_ns += 2 * REST_NS
     yield taker, task
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -66,7 +71,6 @@ async def test_the_rest_of_a_burst_waits_for_the_next_turn_so_that_it_can_be_mer
 
 async def test_right_after_other_work_a_fact_waits_for_the_rest_of_its_burst():
     async with running() as (taker, _):
-        taker.answer = lambda fact: time.sleep(0.002)
         taker.inbox.put(ours(1))
         await asyncio.sleep(0)
         await asyncio.sleep(0)

@@ -274,6 +274,17 @@ def test_a_parent_does_all_of_it_in_children_and_is_done():
     assert max(sizes) <= made.plan.child_atoms_max
 
 
+def test_a_purchase_is_worked_from_the_other_side_of_the_book():
+    asks = book(asks=((102, 1_000), (103, 9_000)))
+    made = parent(10_000, [venue(at=asks)], side=BUY)
+    run(made, 200, lambda: shown(at=asks, levels=asks.asks))
+    assert made.state is ParentState.DONE
+    assert made.money_atoms >= 102 * 10_000
+    found = review(made, Lessons(estimate_params()), 1_300 * S)
+    assert found.realised_ppm >= 9_901
+    assert made.plan.limit[0] > 102 * made.plan.limit[1]
+
+
 def test_no_child_is_below_the_limit_of_the_plan():
     made = parent()
     low = book(bids=((96, 1_000), (94, 9_000)), asks=((104, 10),))
@@ -500,31 +511,32 @@ SHOWN = {
 @settings(max_examples=150, deadline=None)
 @given(ACTS, st.booleans())
 def test_whatever_happens_no_more_is_sold_than_agreed_and_a_restart_knows_it_all(acts, kills):
-    made, records, fills = parent(5_000), [], []
+    made, journal = parent(5_000), []
     at_s, open_ids = 1_000, []
     for kind, fate, seconds in acts:
         at_s += seconds
         turnover = 5 if kind == "cap" else 10**9
         look = made.look(sight(at_s, SHOWN[kind](), turnover=turnover))
-        records += look.moves
+        journal += look.moves
         for wish in look.wishes:
             assert made.state is ParentState.WORKING
             assert wish.atoms <= turnover
             open_ids.append(send(made, wish, at_s))
-            records.append(made.children[open_ids[-1]].sent)
+            journal.append(made.children[open_ids[-1]].sent)
         if open_ids and fate:
             client_id = open_ids.pop(0)
             atoms = made.children[client_id].sent.atoms * (fate - 1) // 2
             fill(made, client_id, atoms=atoms)
-            fills.append((client_id, atoms))
+            journal.append((client_id, atoms))
         made.check()
     if kills and made.state not in OVER:
-        records.append(made.move(ParentEvent.KILL, "stop", at_s * S))
+        journal.append(made.move(ParentEvent.KILL, "stop", at_s * S))
     again = Parent(made.plan, params())
-    for record in records:
-        again.remember(record)
-    for client_id, atoms in fills:
-        fill(again, client_id, atoms=atoms)
+    for told in journal:
+        if isinstance(told, tuple):
+            fill(again, told[0], atoms=told[1])
+        else:
+            again.remember(told)
     assert (again.state, again.why, again.since_ns) == (made.state, made.why, made.since_ns)
     assert (again.done_atoms, again.money_atoms) == (made.done_atoms, made.money_atoms)
     assert (again.out_atoms, again.left_atoms) == (made.out_atoms, made.left_atoms)

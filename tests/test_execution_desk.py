@@ -1,13 +1,24 @@
 """Conversions through a whole engine: the gate, our own quotes, silence, restarts, switches."""
 
+import msgspec
+
 from engine.runtime.journal_chain import Head, decode, encode
 from engine.trading.risk import Check
 from engine.trading.strategy import Ladder, View, Wake
+from engine.treasury.books import KINDS, Books, BooksSetup
+from engine.treasury.chart import Reason as Code
+from engine.treasury.chart import Source
+from engine.treasury.execution_life import ChildState
+from engine.treasury.lots import LotMethod
+from engine.treasury.measures import measures_of
+from engine.treasury.pricing import PriceHistory
 from engine.values.action_words import Scope
+from engine.values.events import Fill, Trade
 from engine.values.execution_records import (
     ChildRefused,
     ChildSent,
     ParentMoved,
+    ParentStarted,
     ParentState,
     Reviewed,
 )
@@ -15,7 +26,7 @@ from engine.values.intents import Level, Reason
 from engine.values.records import OrderIntent
 from engine.values.units import BUY
 from tests.execution_world import ExecutionWorld
-from tests.hedge_world import BTT, TOKEN
+from tests.hedge_world import BTC, BTT, TOKEN
 from tests.trading_builders import row, rows
 
 REASON = Reason(reference=6_299.0, skew=0.0, width=1.0, rounding=0.0, stance="test")
@@ -43,6 +54,7 @@ def test_a_conversion_leaves_as_children_through_the_gate_until_it_is_done():
     children = world.of(ChildSent)
     assert len(children) >= 5
     assert all(place.is_ioc for place in world.places)
+    assert {child.tick_limit for child in children} == {6_299}
     intents = {record.order.client_id for record in world.of(OrderIntent)}
     assert {child.client_id for child in children} <= intents
 
@@ -55,6 +67,15 @@ def test_the_counted_money_is_the_venues_own():
     world.run(200)
     fees = sum(fill.fee_atoms for fill in world.fills[TOKEN])
     assert parent.money_atoms == world.usdt[TOKEN] - before + fees
+
+
+def test_a_purchase_goes_the_same_way():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    parent = world.sell(20 * MILLION, side=BUY)
+    world.run(200)
+    assert (parent.state, world.gone) == (ParentState.DONE, -20 * MILLION)
+    assert {child.tick_limit for child in world.of(ChildSent)} == {6_301}
 
 
 def test_a_review_follows_and_its_lesson_outlives_the_process():
@@ -120,6 +141,7 @@ def test_a_silent_venue_pauses_the_parent_and_what_happened_is_found_out():
     assert parent.state is ParentState.PAUSED
     assert "unanswered venue" in parent.why
     assert parent.out_atoms
+    assert ChildState.DOUBTFUL in {child.state for child in parent.children.values()}
     sent = len(world.of(ChildSent))
     world.run(20)
     assert len(world.of(ChildSent)) == sent
@@ -173,6 +195,63 @@ def test_a_plan_is_begun_once():
     world.begin(made)
     world.run(60)
     assert world.gone == 2 * MILLION
+
+
+def test_a_start_that_is_told_again_forgets_nothing():
+    world = ExecutionWorld()
+    world.sell(2 * MILLION)
+    world.run(60)
+    done = world.parent.done_atoms
+    world.desk.remember(world.of(ParentStarted)[0])
+    assert world.parent.done_atoms == done > 0
+
+
+def test_where_nobody_else_trades_neither_do_we():
+    world = ExecutionWorld(others_lots=0)
+    world.sell(2 * MILLION)
+    world.run(60)
+    assert (world.gone, world.desk.waits["p1"]) == (0, "our share of what others trade is used up")
+
+
+def test_our_own_trades_are_no_volume_of_others():
+    world = ExecutionWorld(others_lots=0)
+    world.depth[TOKEN] = 10 * MILLION
+    trade = Trade(
+        market=TOKEN, at_ns=world.now, trade_id=1, tick=6_299, lots=MILLION, aggressor=BUY
+    )  # fmt: skip
+    world.feed(trade)
+    world.sell(20 * MILLION)
+    while not world.of(Fill):
+        world.turn()
+    lots = world.of(Fill)[-1].lots
+    assert lots == MILLION
+    world.feed(msgspec.structs.replace(trade, at_ns=world.now, lots=lots))
+    world.run(100)
+    assert world.gone == MILLION
+
+
+def test_books_made_from_the_records_of_a_conversion_equal_the_venue():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    world.sell(20 * MILLION)
+    world.run(200)
+    setup = BooksSetup(
+        measures=measures_of([BTT, BTC], "USDT"), prices=PriceHistory("USDT", 10**18),
+        method=LotMethod.FIFO, lots={},
+    )  # fmt: skip
+    made, entries = Books(setup), []
+    for number, record in enumerate(world.records):
+        if type(record).__name__ in KINDS:
+            told = made.remember(record, Source(number, ""))
+            entries += told.entries
+            assert told.alerts == []
+    made.check()
+    assert made.readings >= 2
+    assert made.ledger.holdings(BTT.venue, "BTT") == world.position * 10**8
+    assert made.ledger.holdings(BTT.venue, "USDT") == world.usdt[TOKEN]
+    sold = [entry for entry in entries if entry.reason is Code.CONVERSION]
+    assert len(sold) == len(world.of(ChildSent))
+    assert {entry.people.proposal for entry in sold} == {"d" * 64}
 
 
 def test_every_record_of_an_execution_survives_the_journal():

@@ -1,7 +1,10 @@
 """Foreign market data become exact facts; what is wrong with them is said by file and line."""
 
+import gzip
 import json
 import random
+import re
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -378,6 +381,45 @@ def repacked(tmp_path, rows):
     path = tmp_path / "x.jsonl"
     path.write_text("\n".join(json.dumps(row, separators=(",", ":")) for row in rows))
     return path
+
+
+@pytest.mark.parametrize("exchange", ["BYBIT", "BINANCE"])
+def test_a_bad_row_of_a_capture_is_named_by_its_line_and_the_rest_is_read(tmp_path, exchange):
+    rows = packed_lines(capture(exchange))
+    whole, _, _ = read(capture(exchange))
+    bad = [*rows[:40], b'{"t":"recv","ts":"noon"}', b"rubbish", *rows[40:]]
+    (tmp_path / "x.jsonl").write_bytes(b"\n".join(bad))
+    facts, faults, _ = read(tmp_path / "x.jsonl")
+    assert facts == whole
+    assert [each.line for each in faults.first] == [41, 42]
+
+
+@pytest.mark.parametrize("exchange", ["BYBIT", "KRAKEN"])
+def test_a_change_that_names_no_number_costs_the_book(tmp_path, exchange):
+    rows = [json.loads(line) for line in packed_lines(capture(exchange))]
+    mark = '"type":"delta"' if exchange == "BYBIT" else '"c":'
+    at = [n for n, row in enumerate(rows) if mark in row.get("data", "") and "book" in row["data"]]
+    near = rows[at[30]]
+    price = re.search(r'\[\["([0-9.]+)"', near["data"])[1]
+    near["data"] = near["data"].replace(price, "x.y", 1)
+    facts, faults, _ = read(repacked(tmp_path, rows))
+    assert [each.line for each in faults.first] == [at[30] + 1]
+    assert [fact.reason[:17] for fact in facts if isinstance(fact, BookLost)] == [
+        "unreadable levels"
+    ]
+    assert crossings(facts) == 0
+
+
+def test_bad_lines_and_frames_of_a_wire_are_named_and_a_lost_book_is_said(tmp_path):
+    with gzip.open(spot_wire()[0]) as file:
+        rows = [line.rstrip(b"\n") for line in islice(file, 2_000)]
+    depth = next(n for n, row in enumerate(rows) if n > 1_500 and b"depthUpdate" in row)
+    rows[depth] = rows[depth][:-30]
+    rows.insert(700, b"no stamp at all")
+    (tmp_path / "x.txt").write_bytes(b"\n".join(rows))
+    facts, faults, _ = read(tmp_path / "x.txt")
+    assert [each.line for each in faults.first] == [701, depth + 2]
+    assert sum(isinstance(fact, BookLost) for fact in facts) == 1
 
 
 def test_the_spot_wire_holds_what_it_is_known_to_hold():

@@ -18,7 +18,7 @@ PATIENCE_S = 600
 
 @pytest.mark.slow
 def test_twenty_kills_lose_no_fill_and_send_nothing_twice_or_early():
-    command = [sys.executable, str(ROOT / "tests" / "kill_nine.py"), "--json"]
+    command = [sys.executable, "-m", "tests.kill_nine", "--json"]
     done = subprocess.run(
         [*command, "--times", str(TIMES), "--seed", str(SEED)],
         cwd=ROOT,

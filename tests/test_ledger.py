@@ -3,10 +3,14 @@
 import msgspec
 import pytest
 
+from engine.treasury.action_bytes import digest_of, encoded
 from engine.treasury.adjusting import OpeningLot
 from engine.treasury.chart import Account, AccountKind, Draft, Posting, Reason, TaxTag, unbalanced
 from engine.treasury.ledger import follows
 from engine.treasury.tax import Period, gain_totals, income_totals
+from engine.values.action_records import Endorsed, Proposed, Ruling, Tier
+from engine.values.action_words import Role
+from engine.values.execution_records import ParentPlan, ParentStarted
 from engine.values.ledger_words import (
     Converted,
     Corrected,
@@ -21,6 +25,8 @@ from engine.values.ledger_words import (
     TransferSent,
 )
 from engine.values.records import Adjusted, Listed
+from engine.values.units import Side
+from tests.action_builders import request
 from tests.ledger_builders import (
     BTT,
     ETH,
@@ -29,6 +35,7 @@ from tests.ledger_builders import (
     VENUE,
     books,
     buy,
+    child_of,
     held,
     opening,
     read,
@@ -147,6 +154,36 @@ def test_a_market_finer_than_the_books_is_refused_and_said():
     fine = msgspec.structs.replace(BTT, symbol="X/USDT", base="X", price_exponent=12)
     told = tell(made, Listed(market=fine.market, at_ns=0, instrument=fine))
     assert "too coarsely" in told.alerts[0]
+
+
+def test_a_fill_of_a_staged_order_is_a_conversion_and_names_who_asked_and_who_signed():
+    made = books()
+    asked = encoded(request("r1", who="ann", code="excess", why="over its band"))
+    plan = ParentPlan(
+        parent="p1", proposal=digest_of(asked), asset="BTT", side=Side.SELL, atoms=9,
+        markets=(BTT.market,), begin_ns=0, end_ns=1, children=1, child_atoms_max=9, mid=(1, 1),
+        limit=(1, 1), estimate_ppm=0, at_once_ppm=None, ceiling_ppm=0, because=(),
+    )  # fmt: skip
+    ruling = Ruling(
+        tier=Tier.TWO_PEOPLE, row="r", why="", slots=[], duties=[], duties_ns=0, money_atoms=None
+    )
+    signed = [
+        Endorsed(
+            at_ns=2, name="r1", who=who, role=Role.FINANCE, key="", expires_ns=9, body=b"",
+            signature=b"",
+        )
+        for who in ("bob", "cy")
+    ]  # fmt: skip
+    proposed = Proposed(at_ns=1, name="r1", body=asked, signature=b"", ruling=ruling)
+    started = ParentStarted(at_ns=3, plan=plan)
+    told = tell(made, proposed, *signed, started, child_of("c4"), sell(4, 10, 62))
+    (entry,) = told.entries
+    assert entry.reason is Reason.CONVERSION
+    assert entry.people == People(
+        requester="ann", approvers=("bob", "cy"), proposal=digest_of(asked)
+    )
+    assert "excess: over its band" in entry.text
+    assert made.lots.disposals()[0].tag is TaxTag.CONVERSION
 
 
 # --- the other ways in which money moves --------------------------------------------------------
@@ -343,6 +380,15 @@ def test_a_correction_without_a_reading_before_it_moves_the_holdings():
         Corrected(venue=VENUE, at_ns=9, ref="1", asset="BTT", atoms=5, who="ann", reason="found"),
     )
     assert (holdings(made, "BTT"), made.lots.atoms("BTT")) == (105, 105)
+
+
+def test_a_correction_the_other_way_takes_nothing_out_of_suspense():
+    made = books()
+    tell(made, opening(0, BTT=100), state(50, BTT=130))
+    tell(made, Adjusted(venue=VENUE, at_ns=60, asset="BTT", atoms=-5, who="ann", reason="paid"))
+    assert (made.ledger.suspended(VENUE, "BTT"), holdings(made, "BTT")) == (30, 125)
+    tell(made, state(70, BTT=125))
+    assert made.ledger.suspended(VENUE, "BTT") == 30
 
 
 def test_a_late_fill_that_explains_a_difference_clears_it():

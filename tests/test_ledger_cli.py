@@ -16,6 +16,7 @@ from engine.cli.main import main
 from engine.runtime.books_files import load_lots, load_prices
 from engine.runtime.journal import JournalParams, open_journal
 from engine.values.errors import UserError
+from engine.values.ledger_words import Paid, People
 from engine.values.records import Listed
 from tests.ledger_builders import BTT, MEASURES, ONE, VENUE, buy, opening, sell, state
 
@@ -175,6 +176,20 @@ async def test_gains_by_method_and_by_period(journal, capsys):
     _, out, _ = run(capsys, "treasury", "gains", home, "--from", "1970-01-02", "--csv")
     (row,) = csv.DictReader(io.StringIO(out))
     assert (row["amount"], row["gain"]) == ("5", "0.000001")
+
+
+async def test_words_about_money_in_the_journal_are_in_the_books(journal, capsys):
+    people = People(requester="ann", approvers=("bob",), proposal="ab" * 32)
+    word = Paid(
+        venue=VENUE, at_ns=20, ref="7", asset="BTT", atoms=40 * ONE, fee_atoms=ONE,
+        counterparty="creators", function="creator rewards", people=people,
+    )  # fmt: skip
+    home = await journal(LISTED, opening(0, BTT=100 * ONE), word, state(50, BTT=59 * ONE))
+    code, found = answer(capsys, "treasury", "ledger", home, "--entries")
+    assert (code, found["ok"]) == (0, True)
+    assert {"account": "paid creator rewards", "asset": "BTT", "amount": "40"} in found["accounts"]
+    row = next(row for row in found["rows"] if row["reason"] == "payment")
+    assert row["people"] == {"requester": "ann", "approvers": ["bob"], "proposal": "ab" * 32}
 
 
 @pytest.mark.parametrize(

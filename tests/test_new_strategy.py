@@ -29,6 +29,8 @@ def made(*words):
 def run_in(place, *words):
     """As a new user would, with nothing of this test run around it."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST")}
+    path = [str(ROOT), clean.get("PYTHONPATH", "")]  # the very engine that is tested
+    clean["PYTHONPATH"] = os.pathsep.join(filter(None, path))
     clean["MYPYPATH"] = str(ROOT)  # mypy does not see what is installed editable
     command = [sys.executable, "-m", *words]
     return subprocess.run(command, cwd=place, env=clean, capture_output=True, text=True)

@@ -60,7 +60,7 @@ def opened(*items, base_lots=1000, usdt=10**9):
 
 
 def test_a_buy_moves_base_in_and_quote_out_with_its_fee():
-    portfolio = opened()
+    portfolio = opened(BTT)
     assert portfolio.book_fill(BTT, fill(fee_atoms=7))
     assert portfolio.position_lots(BTT.market) == 1100
     assert portfolio.balance("USDT") == 10**9 - 6200 - 7
@@ -74,21 +74,21 @@ def test_a_buy_moves_base_in_and_quote_out_with_its_fee():
 
 
 def test_a_trade_is_booked_once():
-    portfolio = opened()
+    portfolio = opened(BTT)
     assert portfolio.book_fill(BTT, fill())
     assert not portfolio.book_fill(BTT, fill(at_ns=99))
     assert portfolio.traded_lots(BTT.market) == 100
 
 
 def test_a_trade_of_before_the_opening_is_not_booked():
-    portfolio = opened()
+    portfolio = opened(BTT)
     portfolio.settle_trades(BTT.market, 5)
     assert not portfolio.book_fill(BTT, fill(5))
     assert portfolio.book_fill(BTT, fill(6))
 
 
 def test_an_asset_opens_once():
-    portfolio = opened()
+    portfolio = opened(BTT)
     assert portfolio.is_open(BTT.market)
     portfolio.open([Balance(asset="USDT", free_atoms=7, locked_atoms=0)])
     assert portfolio.balance("USDT") == 10**9
@@ -96,7 +96,7 @@ def test_an_asset_opens_once():
 
 
 def test_inventory_is_floored_to_whole_lots():
-    portfolio = opened()
+    portfolio = opened(BTT)
     portfolio.book_fill(BTT, fill(fee_atoms=1, fee_asset="BTT"))
     assert portfolio.position_lots(BTT.market) == 1099
     assert portfolio.traded_lots(BTT.market) == 100
@@ -118,7 +118,7 @@ def test_balances_of_one_market_are_read_in_its_own_exponents():
 
 
 def test_a_gap_says_what_the_venue_has_more():
-    portfolio = opened()
+    portfolio = opened(BTT)
     reading = [
         Balance(asset="BTT", free_atoms=BTT.base_atoms(900), locked_atoms=BTT.base_atoms(100)),
         Balance(asset="USDT", free_atoms=10**9 + 5, locked_atoms=0),
@@ -130,7 +130,7 @@ def test_a_gap_says_what_the_venue_has_more():
 
 
 def test_profit_is_cash_plus_position_at_the_mark_less_fees():
-    portfolio = opened()
+    portfolio = opened(BTT)
     portfolio.book_fill(BTT, fill(1, Side.BUY, 62, 100, fee_atoms=6))
     portfolio.book_fill(BTT, fill(2, Side.SELL, 64, 60, fee_atoms=4))
     results = portfolio.results(BTT.market)
@@ -140,7 +140,7 @@ def test_profit_is_cash_plus_position_at_the_mark_less_fees():
 
 
 def test_a_position_that_turns_is_realised_up_to_nothing():
-    portfolio = opened()
+    portfolio = opened(BTT)
     portfolio.book_fill(BTT, fill(1, Side.BUY, 62, 100))
     portfolio.book_fill(BTT, fill(2, Side.SELL, 65, 150))
     results = portfolio.results(BTT.market)
@@ -148,13 +148,13 @@ def test_a_position_that_turns_is_realised_up_to_nothing():
 
 
 def test_a_fee_in_base_is_valued_at_the_mark():
-    portfolio = opened()
+    portfolio = opened(BTT)
     portfolio.book_fill(BTT, fill(fee_atoms=BTT.base_atoms(2), fee_asset="BTT"))
     assert portfolio.results(BTT.market).pnl(62) == -124
 
 
 def test_a_fee_in_a_third_asset_is_kept_but_in_no_profit():
-    portfolio = opened()
+    portfolio = opened(BTT)
     portfolio.book_fill(BTT, fill(fee_atoms=9, fee_asset="BNB"))
     assert portfolio.results(BTT.market).pnl(62) == 0
     assert portfolio.results(BTT.market).fees == {"BNB": 9}
@@ -162,7 +162,7 @@ def test_a_fee_in_a_third_asset_is_kept_but_in_no_profit():
 
 
 def test_spread_earned_counts_maker_fills_against_the_mid_of_their_moment():
-    portfolio = opened()
+    portfolio = opened(BTT)
     portfolio.book_fill(BTT, fill(1, Side.BUY, 62, 10), mid_half_ticks=125)
     portfolio.book_fill(BTT, fill(2, Side.SELL, 62, 10), mid_half_ticks=125)
     portfolio.book_fill(BTT, fill(3, Side.SELL, 64, 10), mid_half_ticks=125)
@@ -171,7 +171,7 @@ def test_spread_earned_counts_maker_fills_against_the_mid_of_their_moment():
 
 
 def test_turnover_starts_again_with_the_utc_day():
-    portfolio = opened()
+    portfolio = opened(BTT)
     portfolio.book_fill(BTT, fill(1, at_ns=NS_PER_DAY - 1))
     portfolio.book_fill(BTT, fill(2, Side.SELL, at_ns=NS_PER_DAY - 1))
     results = portfolio.results(BTT.market)
@@ -182,7 +182,7 @@ def test_turnover_starts_again_with_the_utc_day():
 
 
 def test_drawdown_is_measured_from_the_days_high():
-    portfolio = opened()
+    portfolio = opened(BTT)
     portfolio.book_fill(BTT, fill())
     results = portfolio.results(BTT.market)
     assert [results.mark(tick, 1) for tick in (62, 65, 63, 66, 60)] == [0, 0, 200, 0, 600]
@@ -205,7 +205,7 @@ def test_money_is_conserved_whatever_is_filled_and_however_often(moves, mark, sh
         fill(i, side, tick, lots, fee_atoms=fee, fee_asset=asset)
         for i, (side, tick, lots, fee, asset) in enumerate(moves)
     ]
-    portfolio = opened()
+    portfolio = opened(BTT)
     repeated = fills + fills[::2]
     shuffler.shuffle(repeated)
     for each in repeated:
@@ -223,3 +223,21 @@ def test_money_is_conserved_whatever_is_filled_and_however_often(moves, mark, sh
     assert portfolio.balance("BNB") == -fees["BNB"]
     worth = quote - 10**9 + (base - BTT.base_atoms(1000)) * Fraction(mark, BTT.base_atoms(1))
     assert 0 <= worth - portfolio.results(BTT.market).pnl(mark) < 1
+
+
+def test_fills_that_go_on_excuse_a_gap_for_three_readings_and_no_longer():
+    """A market may trade the same size again and again: another one is on its way each time."""
+    portfolio = opened(BTT)
+    gap = Gap(asset="BTT", ours_atoms=100, theirs_atoms=80)
+    found = []
+    for number in range(4):
+        portfolio.book_fill(BTT, fill(trade_id=number + 1, at_ns=2_000 + number))
+        found.append(portfolio.repeated([gap]))
+    assert found == [set(), set(), set(), {"BTT"}]
+
+
+def test_a_gap_that_stands_while_nothing_is_booked_is_believed_the_second_time():
+    portfolio = opened(BTT)
+    gap = Gap(asset="BTT", ours_atoms=100, theirs_atoms=80)
+    assert portfolio.repeated([gap]) == set()
+    assert portfolio.repeated([gap]) == {"BTT"}

@@ -21,7 +21,7 @@ from engine.values.action_records import (
     Rejected,
     WordRefused,
 )
-from engine.values.action_words import Answer, Initiator
+from engine.values.action_words import Answer, Initiator, Override, Stake, Trigger
 from tests.action_builders import (
     ANNA,
     EVA,
@@ -32,6 +32,7 @@ from tests.action_builders import (
     OTTO,
     H,
     authority,
+    btt,
     btt_price,
     convert,
     desk,
@@ -42,6 +43,7 @@ from tests.action_builders import (
 )
 
 ASKED = ANNA.asks(request())
+STAKE = Stake(coins=btt(1), platform="bttc", address="0x2", notice_ns=H)
 
 
 def records_of_each() -> dict[str, ActionRecord]:
@@ -219,6 +221,13 @@ def test_the_engine_asks_only_from_inside_the_process() -> None:
             transfer().coins, exponent=6))}, "BTT has 8 decimals, not 6"),
         ({"action": msgspec.structs.replace(transfer(), coins=msgspec.structs.replace(
             transfer().coins, asset="DOGE"))}, "none of this treasury's assets"),
+        ({"action": transfer(address="TXthief")}, "TXthief is no address of cold wallet"),
+        ({"action": msgspec.structs.replace(transfer(), network="bsc")}, "is no address of"),
+        ({"action": msgspec.structs.replace(transfer(), memo="7")}, "is no address of"),
+        ({"action": msgspec.structs.replace(transfer(), to_place="gate")}, "no address of gate"),
+        ({"action": STAKE}, "0x2 is no address of bttc"),
+        ({"action": Override(trigger=Trigger.DEPEG, seen_ns=NOW, target="x",
+                             does=transfer(address="TXthief"))}, "TXthief is no address of"),
     ],
 )  # fmt: skip
 def test_a_request_that_may_not_be_taken_up_says_why(changes: dict[str, Any], why: str) -> None:
@@ -262,10 +271,13 @@ def test_a_price_that_rose_asks_for_the_stricter_tier_before_it_begins() -> None
     assert [begin.name for begin in made.begin(NOW).begins] == ["p1"]
 
 
-def test_a_price_that_is_no_longer_known_asks_for_the_strictest() -> None:
+def test_an_allowed_action_waits_while_its_price_is_not_known() -> None:
     made = allowed()
-    assert made.begin(NOW + 2 * 60 * 10**9).begins == []
-    assert made.proposals["p1"].ruling.tier == "executive"
+    later = NOW + 2 * 60 * 10**9
+    assert made.begin(later).begins == []
+    assert made.proposals["p1"].status is Status.APPROVED
+    made.price(btt_price(later))
+    assert [begin.name for begin in made.begin(later).begins] == ["p1"]
 
 
 def test_an_approval_that_expired_or_whose_key_is_gone_no_longer_counts() -> None:
@@ -279,7 +291,7 @@ def test_an_approval_that_expired_or_whose_key_is_gone_no_longer_counts() -> Non
     assert "otto, who approved it, is no longer operations" in made.proposals["p1"].why
     made = allowed()
     other = msgspec.structs.replace(OTTO.person(), key=OLGA.public)
-    made.load(roster_set(ANNA.person(), FAY.person(), other))
+    made.remember(roster_set(ANNA.person(), FAY.person(), other))
     assert made.begin(NOW).begins == []
     assert "has another key" in made.proposals["p1"].why
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -353,3 +354,17 @@ def test_with_all_answers_it_comes_to_rest_at_the_wish(ladders):
         for key, lots in wished.items():
             assert 0.5 * lots <= stands[key] <= 1.02 * lots
     assert not any(isinstance(command, Cancel) for command in world.decide(ladders[-1]))
+
+
+def test_a_level_is_not_filled_up_by_less_than_the_venue_takes():
+    """What is missing of a half-filled order may be worth too little for an order of its own."""
+    world = World()
+    wish = approved(bids=[(60, 100)])
+    (place,) = world.decide(wish)
+    world.ack([place])
+    world.fill(place.client_id, 60)
+    live = world.orders.active(MARKET)
+    dear = msgspec.structs.replace(PARAMS, value_min=61 * 60)
+    cheap = msgspec.structs.replace(PARAMS, value_min=60 * 60)
+    assert reconcile(wish, live, world.ids, world.now, dear) == []
+    assert len(reconcile(wish, live, world.ids, world.now, cheap)) == 1

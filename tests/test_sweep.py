@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from io import StringIO
 from pathlib import Path
 
 import msgspec
@@ -16,11 +17,13 @@ import pytest
 import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.testing import CliRunner
 
 from engine.cli.backtest_data import data_of
 from engine.cli.backtest_run import Wanted, run_backtest
 from engine.cli.new_market import facts_of, write_capture
+from engine.cli.sweep_board import Tallied, drawn, failures
 from engine.cli.sweep_file import Header, ResultsFile
 from engine.cli.sweep_job import run_job
 from engine.cli.sweep_plan import Asked, plan_of
@@ -32,7 +35,8 @@ from engine.values.errors import UserError
 from engine.values.units import NS_PER_S
 from tests.sim.venue import BTT
 
-DEMO = Path(__file__).resolve().parent.parent / "configs" / "demo.toml"
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "configs" / "demo.toml"
 WIDTHS, LOTS = (0.6, 1.2, 2.0), (9_000_000, 12_000_000)
 SETS = ["--set", "params.half_spread_ticks=0.6,1.2,2.0", "params.lots=9_000_000,12_000_000"]
 SLOW = [*SETS, "backtest.seed=1,2"]
@@ -319,6 +323,7 @@ def planned(place, *sets):
     [
         ({"data_hash": "other"}, "the data are not those"),
         ({"strategy_hashes": ("other",)}, "the strategy's file is not the one"),
+        ({"code_hash": "other"}, "the engine here is not the one"),
         ({"paths": ("/no/such/file.gz",)}, "/no/such/file.gz"),
     ],
 )
@@ -361,8 +366,12 @@ class Cluster:
         log = self.directory / f"{what}-{len(self.workers)}-{time.monotonic_ns()}.log"
         module = f"distributed.cli.dask_{what}"
         command = [sys.executable, "-m", module, *more, "--host", "127.0.0.1"]
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        env = os.environ | {"PYTHONPATH": path}  # the very engine that is tested
         with log.open("wb") as file:
-            return subprocess.Popen(command, stdout=file, stderr=file, cwd=self.directory), log
+            return subprocess.Popen(
+                command, stdout=file, stderr=file, cwd=self.directory, env=env
+            ), log
 
     def _address(self, log):
         found = re.search(r"Scheduler at: +(tcp://127\.0\.0\.1:\d+)", log.read_text())
@@ -532,6 +541,20 @@ def test_a_map_shows_the_best_over_what_it_does_not_show():
     assert heat(rows, Measure.PROFIT, x, None).cells == [[21, 22, 23]]
     assert heat(rows[:2], Measure.PROFIT, x, y).cells == [[11, 12, None], [None] * 3]
     assert widest(axes) == axes[:2]
+
+
+def test_the_board_shows_the_best_first_and_what_is_under_way():
+    rows = [row(1, (1.0, 2.0, 4.0), lots=5), row(2, (1.0, 2.0, 2.5), lots=7)]
+    failed = [Failed(job="x", settings={"lots": 9}, reason="no memory")]
+    told = Tallied(
+        wanted=4, found=1, measure=Measure.PROFIT, keys=["lots"], rows=rows[::-1], failed=failed
+    )
+    console = Console(file=StringIO(), force_terminal=True, width=100)
+    console.print(drawn(told))
+    shown = console.file.getvalue()
+    assert "2 of 4 runs, 1 of them from before, 1 failed" in shown
+    assert 0 < shown.index("+7 USDT") < shown.index("+5.5 USDT")
+    assert failures(told) == ["failed: lots=9: no memory"]
 
 
 def test_equal_rows_stand_in_an_order_that_does_not_depend_on_when_they_came():

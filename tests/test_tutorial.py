@@ -64,6 +64,8 @@ def shell(tmp_path_factory):
     directory = tmp_path_factory.mktemp("tutorial")
     clean = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST")}
     clean["PATH"] = f"{Path(sys.executable).parent}:{clean['PATH']}"
+    path = [str(PAGE.parent.parent), clean.get("PYTHONPATH", "")]  # the very engine that is tested
+    clean["PYTHONPATH"] = os.pathsep.join(filter(None, path))
     clean["COLUMNS"] = "200"
     if not entry_points(group="pytest11", name="ballast"):
         clean["PYTEST_ADDOPTS"] = "-p engine.cli.pytest_plugin"

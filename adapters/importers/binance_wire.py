@@ -1,6 +1,7 @@
 """Captures of Binance's streams, `<ns> <json>` a line: spot or futures, through the real codec.
 
 Tick and lot are as fine as the finest text of the whole capture. Several files are one recording.
+A frame that the codec cannot read is a bad row, and costs the book that it may have been about.
 """
 
 from collections.abc import Iterator
@@ -15,14 +16,16 @@ from adapters.codec.binance_survey import survey
 from adapters.codec.continuity import Dialect
 from adapters.importers.faults import Faults
 from adapters.importers.grid import Decimals, instrument_of
-from adapters.importers.imported import Imported, Targets
-from adapters.transport.capture import read_lines
+from adapters.importers.imported import MOMENT_NS_MAX, Imported, Targets
+from adapters.transport.capture import numbered
 from engine.values.errors import UserError
-from engine.values.events import Event
+from engine.values.events import Event, Quarantined
 from engine.values.instrument import Instrument
+from engine.values.units import Ns
 
 VENUE = "binance"
 SURVEY_FRAMES = 5_000
+STAMP_DIGITS_MAX = 19
 NOTES = ["the venue's own rule proves the book: what is before its snapshot is held back"]
 
 
@@ -32,6 +35,13 @@ class _Data(msgspec.Struct, frozen=True):
     asks: list[tuple[str, str]] | str | int = msgspec.field(name="a", default=0)
     price: str = msgspec.field(name="p", default="")
     size: str = msgspec.field(name="q", default="")
+
+
+class _Row(msgspec.Struct, frozen=True, gc=False):
+    path: Path
+    line: int
+    at_ns: Ns
+    frame: bytes
 
 
 class _Frame(msgspec.Struct, frozen=True):
@@ -44,11 +54,12 @@ class _Frame(msgspec.Struct, frozen=True):
 
 def open_wire(paths: list[Path]) -> Imported:
     """Files of one recording, in order. They are read twice. Raises UserError."""
-    seen = survey((frame for _, _, frame in islice(read_lines(paths), SURVEY_FRAMES)), VENUE)
+    frames = (row.frame for row in islice(_rows(paths, Faults()), SURVEY_FRAMES))
+    seen = survey(frames, VENUE)
     if not seen.instruments:
         raise UserError(f"{paths[0]}: no Binance market message in {SURVEY_FRAMES} lines")
     symbols = [each.venue_symbol for each in seen.instruments]
-    found = surveyed((frame for _, _, frame in read_lines(paths)), symbols)
+    found = surveyed((row.frame for row in _rows(paths, Faults())), symbols)
     instruments = [instrument_of(symbol, VENUE, found[symbol]) for symbol in symbols]
     kind = "spot" if seen.dialect is Dialect.SPOT else "futures"
     return Imported(
@@ -107,6 +118,25 @@ def _facts(
     if not told:
         return
     codec = BinanceCodec(told, dialect)
-    for _, at_ns, frame in read_lines(paths):
-        faults.rows += 1
-        yield from codec.decode(frame, at_ns)
+    for row in _rows(paths, faults):
+        yield from noted(codec.decode(row.frame, row.at_ns), faults, (row.path, row.line))
+
+
+def noted(facts: list[Event], faults: Faults, where: tuple[Path, int]) -> list[Event]:
+    """The facts of one frame, which are among the faults where the codec could not read it."""
+    for fact in facts:
+        if isinstance(fact, Quarantined):
+            faults.note(*where, fact.reason)
+    return facts
+
+
+def _rows(paths: list[Path], faults: Faults) -> Iterator[_Row]:
+    for path in paths:
+        for number, line in numbered(path):
+            faults.rows += 1
+            stamp, space, frame = line.partition(b" ")
+            is_stamp = stamp.isdigit() and len(stamp) <= STAMP_DIGITS_MAX
+            if space and is_stamp and 0 < int(stamp) <= MOMENT_NS_MAX:
+                yield _Row(path, number, int(stamp), frame)
+            else:
+                faults.note(path, number, "not a `<ns> <json>` line")

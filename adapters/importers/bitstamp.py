@@ -15,7 +15,7 @@ import msgspec
 from adapters.importers.books import best_first
 from adapters.importers.faults import Faults
 from adapters.importers.grid import Decimals, Grid, instrument_of
-from adapters.importers.imported import Imported, Targets, text_lines
+from adapters.importers.imported import Imported, Targets, moment, text_lines
 from engine.values.events import BookSnapshot, Event, Grade, Trade
 from engine.values.instrument import Instrument
 from engine.values.units import BUY, NS_PER_MS, SELL, Ns, Side
@@ -131,7 +131,7 @@ class _Log:
         """Raises ValueError for what is no row of this log."""
         if not stamp.isdigit() or kind not in KINDS:
             raise ValueError(f"not `<ms> <kind> <json>`: {stamp[:20]} {kind[:20]}")
-        at_ms = int(stamp)
+        at_ms = moment(int(stamp) * NS_PER_MS) // NS_PER_MS
         if kind == "order_book":
             return self._book(self._tops.decode(body), at_ms * NS_PER_MS)
         if kind == "trade":

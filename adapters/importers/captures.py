@@ -7,29 +7,28 @@ until the next whole one. Rows are read in the order of their local time, which 
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 
 from adapters.codec.binance import BinanceCodec
-from adapters.importers.binance_wire import surveyed
-from adapters.importers.books import best_first
-from adapters.importers.checksums import CHECKSUMS, TextBook
+from adapters.importers.binance_wire import noted, surveyed
+from adapters.importers.checksums import CHECKSUMS
 from adapters.importers.faults import Faults
-from adapters.importers.grid import Decimals, Grid, instrument_of
-from adapters.importers.imported import Imported, Targets
+from adapters.importers.grid import Decimals, instrument_of
+from adapters.importers.imported import MOMENT_NS_MAX, Imported, Targets
+from adapters.importers.proved_market import ProvedMarket
 from adapters.importers.venue_words import WORDS, BookWord, TradeWord, Word, asked
-from adapters.transport.capture import Row, read_rows
+from adapters.transport.capture import Row, numbered
 from engine.values.errors import UserError
-from engine.values.events import BookDelta, BookLost, BookSnapshot, Event, Trade
+from engine.values.events import Event
 from engine.values.instrument import Instrument
-from engine.values.units import BUY, NS_PER_S, SELL, Levels, Ns, Side
+from engine.values.units import NS_PER_S, Ns
 
 BINANCE = "BINANCE"
 ROWS_MAX = 2_000_000
-HELD_MAX = 10_000
+SECONDS_MAX = MOMENT_NS_MAX // NS_PER_S
 NS_DECIMALS = 1_000_000
 """A float of seconds holds some 0.2 us: more digits of it are noise."""
 BAD_SHAPE = (KeyError, IndexError, TypeError, ValueError, AttributeError)
@@ -58,21 +57,34 @@ def open_capture(path: Path) -> Imported:
 
 
 def _exchange(path: Path) -> str:
-    first = next(read_rows(path), None)
-    exchange = first.exchange if first is not None and first.t == "header" else ""
+    _, first = next(numbered(path), (0, b""))
+    try:
+        exchange = msgspec.json.decode(first, type=Row).exchange
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise UserError(f"{path}:1: no header of a capture: {error}") from error
     if exchange != BINANCE and exchange not in WORDS:
         known = ", ".join((BINANCE, *WORDS))
         raise UserError(f"{path}:1: no rule for exchange {exchange[:40]!r}; there are: {known}")
     return exchange
 
 
-def _rows(path: Path) -> list[Numbered]:
+def _rows(path: Path, faults: Faults) -> list[Numbered]:
     """By local time; rows of one moment stay as they are. A row is named by its line."""
     rows: list[Numbered] = []
     addresses: dict[str, str] = {}
-    for number, row in enumerate(read_rows(path), 1):
+    decoder = msgspec.json.Decoder(Row)
+    for number, line in numbered(path):
+        faults.rows += 1
         if number > ROWS_MAX:
             raise UserError(f"{path}: more than {ROWS_MAX} rows")
+        try:
+            row = decoder.decode(line)
+        except (msgspec.MsgspecError, ValueError) as error:
+            faults.note(path, number, error)
+            continue
+        if row.t != "header" and not 0 < row.ts < SECONDS_MAX:
+            faults.note(path, number, f"a time of {row.ts} s")
+            continue
         if row.t == "connect":
             addresses[row.conn] = row.addr
         rows.append((number, msgspec.structs.replace(row, addr=addresses.get(row.conn, ""))))
@@ -86,8 +98,7 @@ def _at_ns(row: Row) -> Ns:
 def _words(exchange: str, path: Path, faults: Faults) -> Iterator[tuple[int, Ns, Word]]:
     """All that the rows say, with their lines; a row of no known shape is a bad one."""
     said, decoder = WORDS[exchange], msgspec.json.Decoder(Any)
-    for number, row in _rows(path):
-        faults.rows += 1
+    for number, row in _rows(path, faults):
         if row.t not in ("http", "recv"):
             continue
         try:
@@ -119,7 +130,7 @@ def _facts(
     targets: Targets,
 ) -> Iterator[Event]:
     markets = {
-        symbol: _Market(targets[each.market], exchange)
+        symbol: ProvedMarket(targets[each.market], exchange)
         for symbol, each in instruments.items()
         if each.market in targets
     }
@@ -134,125 +145,18 @@ def _facts(
                 yield from market.book(word, at_ns)
         except ValueError as error:
             faults.note(path, number, error)
+            if isinstance(word, BookWord):
+                yield from market.doubt(f"unreadable levels: {error}", at_ns)
     held = sum(market.left_out for market in markets.values())
     if held:
         faults.passed_over["book messages outside the chain of a snapshot"] += held
-
-
-class _Market:
-    """One market's book, with the proof that its venue offers."""
-
-    def __init__(self, target: Instrument, exchange: str) -> None:
-        self.left_out = 0
-        self._market = target.market
-        self._grid = Grid(target.price_exponent, target.size_exponent)
-        self._checksum = CHECKSUMS.get(exchange)
-        self._texts = TextBook()
-        self._has_book = False
-        self._last = 0
-        self._numbers = count(1)
-        self._trades = count(1)
-        self._held: list[BookWord] = []
-
-    def trade(self, word: TradeWord, at_ns: Ns) -> Trade:
-        lots = self._grid.lots(word.size)
-        if not lots:
-            raise ValueError("a trade of nothing")
-        return Trade(
-            market=self._market,
-            at_ns=at_ns,
-            venue_ns=word.venue_ns,
-            trade_id=int(word.trade_id) if word.trade_id.isdigit() else next(self._trades),
-            tick=self._grid.tick(word.price),
-            lots=lots,
-            aggressor=word.side,
-        )
-
-    def book(self, word: BookWord, at_ns: Ns) -> Iterator[Event]:
-        if word.is_whole:
-            yield from self._whole(word, at_ns)
-        elif not self._has_book:
-            self._hold(word)
-        else:
-            yield from self._change(word, at_ns)
-
-    def _whole(self, word: BookWord, at_ns: Ns) -> Iterator[Event]:
-        """A whole book, and the changes that came before it and belong behind it."""
-        held, self._held = self._held, []
-        newer = [each for each in held if each.last > word.last]
-        if newer and newer[0].first > word.last + 1:
-            # Older than all that is held: the chain between them is not here.
-            self.left_out += 1 + len(held) - len(newer)
-            self._held = newer
-            return
-        self.left_out += len(held) - len(newer)
-        self._has_book, self._last = True, word.last
-        yield from self._proved(word, at_ns)
-        for each in newer:
-            yield from self._change(each, at_ns)
-
-    def _change(self, word: BookWord, at_ns: Ns) -> Iterator[Event]:
-        if word.last:
-            if word.last <= self._last:
-                self.left_out += 1
-                return
-            if word.first > self._last + 1:
-                yield self._lose(f"gap: {self._last} then {word.first}", at_ns)
-                self._hold(word)
-                return
-            self._last = word.last
-        yield from self._proved(word, at_ns)
-
-    def _proved(self, word: BookWord, at_ns: Ns) -> Iterator[Event]:
-        if self._checksum is not None:
-            self._texts.apply(word.bids, word.asks, is_whole=word.is_whole)
-            found = self._checksum(self._texts)
-            if word.checksum is not None and word.checksum != found:
-                yield self._lose(f"checksum {found} is not {word.checksum}", at_ns)
-                return
-        yield self._fact(word, at_ns)
-
-    def _fact(self, word: BookWord, at_ns: Ns) -> Event:
-        sequence = word.last or next(self._numbers)
-        bids, asks = self._levels(word.bids, BUY, word), self._levels(word.asks, SELL, word)
-        if word.is_whole:
-            return BookSnapshot(
-                market=self._market,
-                at_ns=at_ns,
-                venue_ns=word.venue_ns,
-                sequence=sequence,
-                bids=bids,
-                asks=asks,
-            )
-        return BookDelta(
-            market=self._market,
-            at_ns=at_ns,
-            venue_ns=word.venue_ns,
-            sequence=sequence,
-            bids=bids,
-            asks=asks,
-        )
-
-    def _levels(self, pairs: list[tuple[str, str]], side: Side, word: BookWord) -> Levels:
-        found = [(self._grid.tick(price), self._grid.lots(size)) for price, size in pairs]
-        return best_first(found, side) if word.is_whole else found
-
-    def _lose(self, reason: str, at_ns: Ns) -> BookLost:
-        self._has_book = False
-        return BookLost(market=self._market, at_ns=at_ns, reason=reason)
-
-    def _hold(self, word: BookWord) -> None:
-        if len(self._held) < HELD_MAX:
-            self._held.append(word)
-        else:
-            self.left_out += 1
 
 
 # --- Binance, through the codec that trades -----------------------------------------------------
 
 
 def _binance_decimals(path: Path) -> dict[str, tuple[int, int]]:
-    rows = [row for _, row in _rows(path)]
+    rows = [row for _, row in _rows(path, Faults())]
     depths = [row for row in rows if row.t == "http" and "/depth?" in row.url]
     symbols = [asked(row.url, "symbol") for row in depths]
     frames = (row.data.encode() for row in rows if row.t == "recv")
@@ -275,10 +179,11 @@ def _binance_facts(
     if not told:
         return
     codec = BinanceCodec(told.values())
-    for _, row in _rows(path):
-        faults.rows += 1
+    for number, row in _rows(path, faults):
         if row.t == "recv":
-            yield from codec.decode(row.data.encode(), _at_ns(row))
+            facts = codec.decode(row.data.encode(), _at_ns(row))
+            yield from noted(facts, faults, (path, number))
         elif row.t == "http" and "/depth?" in row.url and asked(row.url, "symbol") in told:
             market = told[asked(row.url, "symbol")].market
-            yield from codec.snapshot(market, row.data.encode(), _at_ns(row))
+            facts = codec.snapshot(market, row.data.encode(), _at_ns(row))
+            yield from noted(facts, faults, (path, number))

@@ -10,13 +10,15 @@ from decimal import Decimal
 from itertools import zip_longest
 from typing import TypeAlias
 
+from adapters.importers.grid import number
+
 Pairs: TypeAlias = list[tuple[str, str]]
 OKX_LEVELS, KRAKEN_LEVELS = 25, 10
 KRAKEN_DEPTH = 1_000
 
 
 class TextBook:
-    """A book in the venue's own texts, best first on demand."""
+    """A book in the venue's own texts, best first on demand. Raises ValueError for no numbers."""
 
     def __init__(self) -> None:
         self._sides: tuple[dict[Decimal, tuple[str, str]], ...] = ({}, {})
@@ -26,8 +28,8 @@ class TextBook:
             if is_whole:
                 side.clear()
             for price, size in pairs:
-                key = Decimal(price)
-                if Decimal(size):
+                key = number(price)
+                if number(size):
                     side[key] = price, size
                 else:
                     side.pop(key, None)

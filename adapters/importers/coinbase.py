@@ -12,7 +12,7 @@ from pathlib import Path
 from adapters.importers.books import Gathering
 from adapters.importers.faults import Faults
 from adapters.importers.grid import Decimals, Grid, instrument_of
-from adapters.importers.imported import Imported, Targets, text_lines
+from adapters.importers.imported import Imported, Targets, moment, text_lines
 from engine.values.errors import UserError
 from engine.values.events import Event
 from engine.values.instrument import Instrument
@@ -89,10 +89,10 @@ def _first_moment(updates: list[Path]) -> Ns:
 
 def _moment(text: str) -> Ns:
     """Milliseconds of ISO 8601, without a float: 2018-04-24T03:52:17.202Z."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    told = datetime.fromisoformat(text)
+    if told.tzinfo is None:
         raise ValueError(f"a time without its zone: {text[:40]!r}")
-    return int(moment.timestamp() * 1_000 + 0.5) * NS_PER_MS
+    return moment(int(told.timestamp() * 1_000 + 0.5) * NS_PER_MS)
 
 
 class _Book:

@@ -2,17 +2,15 @@
 
 Source: hftbacktest's documentation, "Data Preparation" and "Migration to v2". Only rows that the
 local side saw are read, in the order of the file, which is that of the local clock. Snapshot rows
-of one local time are one BookSnapshot, which forgets the whole book before it, as far as that was
-to be cleared or not; without any, the book begins empty, as it does there. Rows of single orders
+of one local time are one BookSnapshot, which forgets the whole book before it, whether that was
+cleared or not; without any, the book begins empty, as it does there. Rows of single orders
 (kinds 10 to 13) are passed over.
 """
 
 import re
-import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -20,41 +18,19 @@ import numpy as np
 from adapters.importers.books import best_first
 from adapters.importers.faults import Faults
 from adapters.importers.grid import Decimals, Grid, instrument_of
-from adapters.importers.imported import Imported, Targets
-from engine.values.errors import UserError
+from adapters.importers.imported import MOMENT_NS_MAX, Imported, Targets
+from adapters.importers.npz_columns import Array, Feed, read
 from engine.values.events import BookDelta, BookSnapshot, Event, Trade
 from engine.values.instrument import Instrument
 from engine.values.units import BUY, SELL, Levels, Ns
 
 VENUE = "hftbacktest"
 DEPTH, TRADE, CLEAR, SNAPSHOT = 1, 2, 3, 4
-LOCAL, BUYER, SELLER = 1 << 30, 1 << 29, 1 << 28
-KIND_MASK = 0xFF
-FIELDS = ("ev", "exch_ts", "local_ts", "px", "qty")
-OLD_COLUMNS = 6
-UNITS = ((10**17, 1), (10**14, 1_000), (10**11, 1_000_000))
-"""A moment above the first number is counted in so many ns: ns, us or ms since 1970."""
 DATE = re.compile(r"[_-]?\d{4}-?\d{2}-?\d{2}.*$")
 NOTES = [
     "the file names no market: its name does, up to the date",
     "trade ids are running numbers, and books are numbered from 1",
 ]
-Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
-
-
-class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """One file in columns. `prices` and `sizes` are texts of different values, told by `at`."""
-
-    kinds: Array
-    is_buy: Array
-    venue_ns: Array
-    at_ns: Array
-    price_at: Array
-    size_at: Array
-    prices: list[str]
-    sizes: list[str]
-    unseen: int
-    rows: Array
 
 
 def open_npz(paths: list[Path]) -> Imported:
@@ -78,84 +54,6 @@ def open_npz(paths: list[Path]) -> Imported:
 
 def symbol_of(path: Path) -> str:
     return DATE.sub("", path.name.removesuffix(path.suffix)).upper() or "UNKNOWN"
-
-
-def read(path: Path) -> Feed:
-    """One file of either form. Raises UserError."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            name = "data" if "data" in file.files else next(iter(file.files), "")
-            data = file[name]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f"{path}: not a readable npz file: {error}") from error
-    names = data.dtype.names or ()
-    if all(name in names for name in FIELDS):
-        return _new(data)
-    if data.ndim == 2 and data.shape[1] == OLD_COLUMNS and data.dtype.kind in "fi":
-        return _old(data)
-    raise UserError(f"{path}: no hftbacktest events: {data.dtype} of shape {data.shape}")
-
-
-def _new(data: Array) -> Feed:
-    flags = data["ev"].astype(np.int64)
-    rows = np.flatnonzero(flags & LOCAL)
-    data, seen = data[rows], flags[rows]
-    return _columns(
-        seen & KIND_MASK,
-        (seen & BUYER) > 0,
-        (data["exch_ts"], data["local_ts"]),
-        (data["px"], data["qty"]),
-        (rows, len(flags)),
-    )
-
-
-def _old(data: Array) -> Feed:
-    """Event, exchange time, local time, side, price, size; a time of -1 says who did not see it."""
-    rows = np.flatnonzero(data[:, 2] >= 0)
-    seen = data[rows]
-    return _columns(
-        seen[:, 0].astype(np.int64),
-        seen[:, 3] > 0,
-        (seen[:, 1].astype(np.int64), seen[:, 2].astype(np.int64)),
-        (seen[:, 4], seen[:, 5]),
-        (rows, len(data)),
-    )
-
-
-def _columns(
-    kinds: Array,
-    is_buy: Array,
-    stamps: tuple[Array, Array],
-    levels: tuple[Array, Array],
-    rows: tuple[Array, int],
-) -> Feed:
-    at, total = rows
-    unit = _unit(stamps[1])
-    prices, price_at = np.unique(levels[0], return_inverse=True)
-    sizes, size_at = np.unique(levels[1], return_inverse=True)
-    return Feed(
-        kinds=kinds,
-        is_buy=is_buy,
-        venue_ns=np.maximum(stamps[0], 0) * unit,
-        at_ns=stamps[1] * unit,
-        price_at=price_at,
-        size_at=size_at,
-        prices=_texts(prices),
-        sizes=_texts(sizes),
-        unseen=total - len(at),
-        rows=at,
-    )
-
-
-def _unit(stamps: Array) -> int:
-    latest = int(stamps.max()) if len(stamps) else 0
-    return next((unit for least, unit in UNITS if latest > least), 1)
-
-
-def _texts(values: Array) -> list[str]:
-    """Each float as the decimal that it stands for: of 15 digits, or of 6 in half the bytes."""
-    form = "%.6g" if values.dtype.itemsize < 8 else "%.15g"
-    return [form % value for value in values.tolist()]
 
 
 # --- facts --------------------------------------------------------------------------------------
@@ -229,6 +127,7 @@ class _Rows:
         kinds = feed.kinds
         is_known = np.isin(kinds, (DEPTH, TRADE, SNAPSHOT))
         is_bad = is_known & ((ticks < 0) | (lots < 0) | ((kinds == TRADE) & (lots == 0)))
+        is_bad |= (feed.at_ns > MOMENT_NS_MAX) | (feed.venue_ns > MOMENT_NS_MAX)
         for at in np.flatnonzero(is_bad).tolist():
             price, size = feed.prices[feed.price_at[at]], feed.sizes[feed.size_at[at]]
             why = f"kind {kinds[at]} with price {price} and size {size}"

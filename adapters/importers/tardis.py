@@ -13,11 +13,11 @@ from typing import TypeAlias
 from adapters.importers.books import Gathering
 from adapters.importers.faults import Faults
 from adapters.importers.grid import Decimals, Grid, instrument_of
-from adapters.importers.imported import Imported, Targets, text_lines
+from adapters.importers.imported import Imported, Targets, moment, text_lines, venue_moment
 from engine.values.errors import UserError
 from engine.values.events import Event, Trade
 from engine.values.instrument import Instrument
-from engine.values.units import BUY, SELL, Ns
+from engine.values.units import BUY, SELL
 
 BOOK = "exchange,symbol,timestamp,local_timestamp,is_snapshot,side,price,amount"
 TRADES = "exchange,symbol,timestamp,local_timestamp,id,side,price,amount"
@@ -112,7 +112,7 @@ class _Books:
     def read(self, columns: Columns) -> Event | None:
         """The message before this row, where the row begins another."""
         level = self._grid.tick(columns[6]), self._grid.lots(columns[7])
-        stamps = int(columns[3]) * NS_PER_US, int(columns[2]) * NS_PER_US
+        stamps = moment(int(columns[3]) * NS_PER_US), venue_moment(int(columns[2]) * NS_PER_US)
         side, is_whole = SIDES[columns[5]], SNAPSHOT[columns[4]]
         return self._gathering.add(stamps, side, level, is_whole=is_whole)
 
@@ -136,11 +136,11 @@ class _Trades:
             return None
         if aggressor is None or not lots:
             raise ValueError(f"a trade of side {columns[5][:20]!r} and size {columns[7][:40]}")
-        at_ns: Ns = int(columns[3]) * NS_PER_US
+        at_ns = moment(int(columns[3]) * NS_PER_US)
         return Trade(
             market=self._market,
             at_ns=at_ns,
-            venue_ns=int(columns[2]) * NS_PER_US,
+            venue_ns=venue_moment(int(columns[2]) * NS_PER_US),
             trade_id=_trade_id(columns[4], self._number),
             tick=self._grid.tick(columns[6]),
             lots=lots,

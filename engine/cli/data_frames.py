@@ -8,6 +8,7 @@ import msgspec
 from adapters.codec.binance import BinanceCodec
 from adapters.codec.continuity import Dialect
 from adapters.common.wire import DEPTH, LOST, PUBLIC, stream
+from adapters.importers.binance_wire import noted
 from adapters.importers.faults import Faults
 from adapters.importers.imported import Imported, Targets
 from engine.runtime.blocks import blocks
@@ -65,9 +66,10 @@ def _facts(files: list[Path], faults: Faults, targets: Targets) -> Iterator[Even
         elif header.part != before.part + 1:
             yield from reader.lost()
         before = header
-        for frame in frames(file):
+        for number, frame in enumerate(frames(file), 1):
             faults.rows += 1
-            yield from reader.facts(frame.at_ns, frame.stream, frame.data)
+            facts = reader.facts(frame.at_ns, frame.stream, frame.data)
+            yield from noted(facts, faults, (file, number))
 
 
 class _Reader:

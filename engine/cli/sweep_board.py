@@ -43,7 +43,7 @@ class Board:
 
     def refresh(self) -> None:
         if self._live is not None:
-            self._live.update(_drawn(self.told))
+            self._live.update(drawn(self.told))
 
 
 @contextmanager
@@ -54,12 +54,13 @@ def board(told: Tallied) -> Iterator[Board]:
         yield Board(told, None)
         return
     with Live(console=console, refresh_per_second=PER_SECOND, transient=True) as live:
-        drawn = Board(told, live)
-        drawn.refresh()
-        yield drawn
+        watched = Board(told, live)
+        watched.refresh()
+        yield watched
 
 
-def _drawn(told: Tallied) -> Group:
+def drawn(told: Tallied) -> Group:
+    """How far it is, and the best so far."""
     table = Table(box=None, pad_edge=False)
     for title in titles(told.keys):
         table.add_column(title, justify="right")

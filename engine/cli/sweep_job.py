@@ -1,16 +1,30 @@
 """One run of a sweep, as it travels to another process and comes back as a row."""
 
+from importlib.resources import files
 from pathlib import Path
 
 import msgspec
 
-from engine.cli.backtest_data import data_of
+from engine.cli.backtest_data import data_of, hash_of
 from engine.cli.backtest_run import Wanted, run_backtest
 from engine.cli.loading import load_all
 from engine.runtime.config import Config
 from engine.runtime.plugins import AUTHOR_ERRORS
 from engine.sim.sweep import Failed, Row, Run, row_of
 from engine.values.errors import UserError
+
+ROOMS = ("values", "market", "signals", "treasury", "trading", "sim")
+"""What decides and what fills, beside `core.py`: another word in them may be another result."""
+
+
+def _code_hash() -> str:
+    root = Path(str(files("engine")))
+    sources = [file for room in ROOMS for file in sorted((root / room).rglob("*.py"))]
+    return hash_of([*sources, root / "core.py"])
+
+
+CODE_HASH = _code_hash()
+"""Of the sources of the engine that runs in this process: taken when it starts, as they are."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +42,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Wanted
     data_hash: str
     strategy_hashes: tuple[str, ...]
+    code_hash: str
 
 
 def run_job(job: Job) -> Row | Failed:
@@ -40,6 +55,8 @@ def run_job(job: Job) -> Row | Failed:
 
 
 def _run(job: Job) -> Row:
+    if job.code_hash != CODE_HASH:
+        raise UserError("the engine here is not the one that the sweep was started with")
     config = msgspec.json.decode(job.config, type=Config)
     data = data_of(config, [Path(path) for path in job.paths], job.epoch)
     if data.hash != job.data_hash:

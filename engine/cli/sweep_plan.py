@@ -4,7 +4,6 @@ import hashlib
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from engine.cli.backtest_data import Data, data_of
 from engine.cli.backtest_flags import queue_of
 from engine.cli.backtest_run import Wanted, _accounts, _engine, check_flags
 from engine.cli.loading import load_all
-from engine.cli.sweep_job import Job
+from engine.cli.sweep_job import CODE_HASH, Job
 from engine.cli.sweep_keys import assumed_with, axes_of, with_settings
 from engine.runtime.config import Config, config_hash, load_config, parse_config
 from engine.runtime.plugins import LoadedStrategy
@@ -70,8 +69,7 @@ def _job(asked: Asked, table: dict[str, Any], settings: Settings, data: Data) ->
         _accounts(config, data, queue_of(wanted.queue), wanted.balance)
         _engine(config, str(asked.config), data)
     hashes = tuple(each.file_hash for each in loaded)
-    code = [hashes, version("ballast")]
-    whole = [config_hash(config), code, wanted, data.hash, asked.step_ns]
+    whole = [config_hash(config), hashes, CODE_HASH, wanted, data.hash, asked.step_ns]
     digest = hashlib.blake2b(msgspec.json.encode(whole), digest_size=8).hexdigest()
     return Job(
         run=Run(job=digest, settings=settings, step_ns=asked.step_ns),
@@ -82,6 +80,7 @@ def _job(asked: Asked, table: dict[str, Any], settings: Settings, data: Data) ->
         wanted=wanted,
         data_hash=data.hash,
         strategy_hashes=hashes,
+        code_hash=CODE_HASH,
     )
 
 

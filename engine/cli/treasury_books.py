@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
 
 import msgspec
 
@@ -11,18 +10,16 @@ from engine.runtime.books_files import load_lots, load_prices
 from engine.runtime.journal_reader import Row, Verified, read, verify
 from engine.runtime.recording import DIRECTORY_NAME, sessions
 from engine.runtime.treasury_file import load_treasury
-from engine.treasury.books import BOOKED, Books, BooksSetup
+from engine.treasury.books import KINDS, Books, BooksSetup
 from engine.treasury.chart import Entry, Source
 from engine.treasury.lot_book import Restated
 from engine.treasury.lots import LotMethod
 from engine.treasury.measures import Measures, measures_of
 from engine.values.errors import UserError
 from engine.values.instrument import Instrument
-from engine.values.ledger_words import LedgerWord
 from engine.values.records import Listed
 from engine.values.units import NS_PER_S, Ns
 
-KINDS = (*BOOKED, *(kind.__name__ for kind in get_args(LedgerWord)))
 PRICE_AGE_S = 3_600
 
 

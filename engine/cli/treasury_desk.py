@@ -50,13 +50,18 @@ Answer = TypeVar("Answer")
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the desk is, and what to load into it before anything else."""
+    """Where the desk is, and what to load into it before anything else.
+
+    With `loads` false the treasury file is read for what it says of assets, and not brought into
+    force; only a desk that has no policy yet begins with it.
+    """
 
     at: Path
     file: Path | None = None
     roster: Path | None = None
     facts: Path | None = None
     place: Place | None = None
+    loads: bool = True
 
 
 def who_runs() -> str:
@@ -73,7 +78,7 @@ def on_desk(desk: Desk, act: Callable[[ActionDriver], Awaitable[Answer]]) -> Ans
     authority = load_authority(desk.file) if desk.file else None
     prices = _prices(desk)
     words: list[RosterSet | AuthoritySet] = []
-    if authority is not None:
+    if authority is not None and desk.loads:
         words.append(authority_word(authority, str(desk.file), who_runs(), clock.now_ns()))
     if desk.roster is not None:
         people = load_roster(desk.roster)

@@ -84,15 +84,16 @@ def gains_lines(made: Rebuilt, period: Period) -> Iterator[str]:
     yield f"realised by {made.books.lots.method}, in {money}; ledger {made.books.ledger.hash[:16]}"
     yield from (f"  fault: {fault}" for fault in made.faults)
     for row in _totals(made, period):
+        known = row["disposals"] - row["unknown"]
+        sums = f" = proceeds {row['proceeds']} - cost {row['cost']}" if known else ""
         yield (
-            f"  {row['asset']:<6} {row['tax_tag']}: gain {row['gain']} = proceeds "
-            f"{row['proceeds']} - cost {row['cost']}, over {row['disposals'] - row['unknown']} of "
+            f"  {row['asset']:<6} {row['tax_tag']}: gain {row['gain']}{sums}, over {known} of "
             f"{row['disposals']} disposals"
         )
         if row["unknown"]:
             yield (
                 f"         {row['unknown']} disposals of {row['unknown_amount']} {row['asset']} "
-                "are NOT in it: their cost or proceeds are not known (see --lots and --prices)"
+                "are not in it: their cost or proceeds are not known (see --lots and --prices)"
             )
     for row in _incomes(made, period):
         known = f", {row['unknown']} of them without a price" if row["unknown"] else ""

@@ -87,11 +87,12 @@ def propose(
     body = _encoded(request)
     _agree(body, yes=yes, json=json, word="propose")
     word = Asked(at_ns=0, body=body, signature=Signer(key).sign(SIGNED_REQUEST + body))
-    _hand_over(word, Desk(at=at, file=file, facts=facts), out, json)
+    _hand_over(word, Desk(at=at, file=file, facts=facts, loads=False), out, json)
 
 
 def approve(
-    what: What, who: As, role: RoleFlag, key: Key, hours: Hours = 12, at: At = DEFAULT_DESK,
+    what: Annotated[str, typer.Argument(help="A file of a proposal, or its name at the desk.")],
+    who: As, role: RoleFlag, key: Key, hours: Hours = 12, at: At = DEFAULT_DESK,
     file: TreasuryFileFlag = None, facts: FactsFlag = None, out: Out = None, yes: Yes = False,
     json: Json = False,
 ) -> None:  # fmt: skip

@@ -10,7 +10,7 @@ from engine.cli.show import as_json, as_text
 from engine.cli.treasury_desk import DEFAULT_DESK, At, Desk, Json, TreasuryFileFlag, now_ns, on_desk
 from engine.runtime.action_answers import roster_answer
 from engine.runtime.action_driver import JOURNAL_NAME, ActionDriver, desk_of
-from engine.runtime.authority_file import load_authority, load_roster
+from engine.runtime.authority_file import authority_word, load_authority, load_roster, roster_word
 from engine.runtime.signing import make_key
 from engine.treasury.action_text import moment_text
 from engine.treasury.authority import Rule
@@ -33,10 +33,11 @@ def check(file: File, policy: Policy, json: Json = False) -> None:
     people = load_roster(file)
     short = Roster(people).shortfalls_ahead(load_authority(policy), at_ns, at_ns + AHEAD_NS)
     found = [_short(one) for one in short]
+    digest = roster_word(people, str(file), "", at_ns).digest
     if json:
-        as_json({"ok": not found, "people": len(people), "short": found})
+        as_json({"ok": not found, "people": len(people), "digest": digest, "short": found})
     else:
-        as_text(f"{file}: {len(people)} people", *(f"  {one['text']}" for one in found))
+        as_text(f"{file}: {len(people)} people, {digest}", *(f"  {one['text']}" for one in found))
     raise typer.Exit(1 if found else 0)
 
 
@@ -91,12 +92,15 @@ def authority(
     """Prove the [authority] of FILE over its whole grid, and print its rows."""
     policy = load_authority(file)
     rows = [_row(row) for row in policy.rows]
+    digest = authority_word(policy, str(file), "", 1).digest
     if json:
         overrides = [msgspec.to_builtins(row, order="sorted") for row in policy.overrides]
         count = cells(policy)
-        as_json({"ok": True, "cells": count, "rows": rows, "overrides": overrides})
+        as_json(
+            {"ok": True, "cells": count, "digest": digest, "rows": rows, "overrides": overrides}
+        )
         return
-    as_text(f"{file}: whole; {len(rows)} rows over {cells(policy)} cells of sizes")
+    as_text(f"{file}: whole; {len(rows)} rows over {cells(policy)} cells of sizes, {digest}")
     as_text(*(f"  {row['tier']:<11} {row['name']}: {row['why']}" for row in rows))
     for one in policy.overrides:
         alone = "alone" if one.alone else "one signs"

@@ -38,6 +38,7 @@ GROUPS = {
     "study": "study:app",
     "peg": "peg:app",
     "new": "new:app",
+    "init": "init:app",
     "treasury": "treasury:app",
 }
 """Verbs with verbs of their own, and the Typer that holds those."""

@@ -10,7 +10,7 @@ cdef class HalfBook:
     cpdef apply(self, levels)
     @cython.locals(known=dict, size=Py_ssize_t)
     cpdef put(self, tick, lots)
-    cpdef bint has_excess(self)
+    cpdef bint has_excess(self) except -1
     @cython.locals(keys=list)
     cdef _remove_key(self, key)
     @cython.locals(excess=Py_ssize_t)
@@ -24,8 +24,8 @@ cdef class Book:
     cdef readonly HalfBook bids, asks
     cdef public object bid_tick, bid_lots, ask_tick, ask_lots
 
-    @cython.locals(half=HalfBook)
     cpdef settle(self)
+    cpdef bint has_excess(self) except -1
     @cython.locals(bids=HalfBook, asks=HalfBook)
     cdef _refresh(self)
     cdef HalfBook _half(self, side)

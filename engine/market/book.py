@@ -150,10 +150,14 @@ class Book:
 
     def settle(self) -> None:
         """After levels were put into the halves one by one."""
-        for half in (self.bids, self.asks):
-            if half.has_excess():
-                half._forget_farthest()
+        if self.has_excess():
+            self.bids._forget_farthest()
+            self.asks._forget_farthest()
         self._refresh()
+
+    def has_excess(self) -> bool:
+        """Are there more levels on a side than are kept?"""
+        return self.bids.has_excess() or self.asks.has_excess()
 
     def clear(self) -> None:
         self.apply_snapshot([], [])

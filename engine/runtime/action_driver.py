@@ -18,7 +18,7 @@ from engine.runtime.signing import verify
 from engine.treasury.action_desk import ActionDesk
 from engine.treasury.authority import Authority
 from engine.treasury.desk_step import Begin, DeskStep, SignedWord
-from engine.values.action_records import ActionRecord, AuthoritySet, Ending, RosterSet
+from engine.values.action_records import ActionRecord, AuthoritySet, Ending, RosterSet, WordRefused
 from engine.values.errors import Failure, UserError, VenueError
 from engine.values.ports import Journal
 from engine.values.records import Alert
@@ -69,8 +69,11 @@ class ActionDriver:
         return await self._kept(self.desk.take(dated))
 
     async def load(self, words: Iterable[RosterSet | AuthoritySet]) -> None:
+        """Bring loaded files into force. Raises UserError where one is wider than agreed."""
         for word in words:
-            await self._kept(self.desk.load(word))
+            step = await self._kept(self.desk.load(word))
+            if step.records and isinstance(step.records[0], WordRefused):
+                raise UserError(f"{word.name}: {step.records[0].why}")
 
     async def tick(self) -> DeskStep:
         return await self._kept(self.desk.tick(self.now_ns()))

@@ -41,7 +41,7 @@ def action_of(table: Any, authority: Authority, where: str) -> Action:
         action: Action = msgspec.convert(_exact(table, exponents, ""), Action)
     except (msgspec.ValidationError, ValueError) as error:
         raise UserError(f"{where}: {error}") from error
-    if fault := problem(action) or authority.coins_problem(action):
+    if fault := problem(action) or authority.action_problem(action):
         raise UserError(f"{where}: {fault}")
     return action
 

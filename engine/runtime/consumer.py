@@ -28,11 +28,13 @@ class Consumer:
         process: Callable[[Event], None],
         is_done: Callable[[], bool],
         idle: Callable[[], None],
+        clock: Callable[[], Ns] = time.monotonic_ns,
     ) -> None:
         self._inbox = inbox
         self._process = process
         self._is_done = is_done
         self._idle = idle
+        self._clock = clock
         self._is_taken = True
         """Something is under way, or a turn is due that will take what waits."""
         self._worked_ns: Ns = 0
@@ -53,7 +55,7 @@ class Consumer:
         if not self._is_taken:
             self._is_taken = True
             self._call_soon(self._turn)
-            if time.monotonic_ns() - self._worked_ns > REST_NS:
+            if self._clock() - self._worked_ns > REST_NS:
                 self._take(1)
 
     def _turn(self) -> None:
@@ -65,7 +67,7 @@ class Consumer:
         elif not self._ended.done():
             self._is_taken = False
             self._idle()
-            self._worked_ns = time.monotonic_ns()
+            self._worked_ns = self._clock()
 
     def _take(self, most: int) -> None:
         try:

@@ -150,7 +150,12 @@ def _found(directory: Path) -> list[Session]:
     by_epoch: dict[str, list[Path]] = {}
     for file in sorted(directory.glob(f"*{SUFFIX}")):
         by_epoch.setdefault(file.name.partition("-")[0], []).append(file)
-    return [_session(files) for files in by_epoch.values()]
+    return [_session(files) for files in by_epoch.values() if _is_begun(files[0])]
+
+
+def _is_begun(file: Path) -> bool:
+    """Whether its first block is whole; a process may be killed before it is."""
+    return next(blocks(file, MAGIC, is_last=True), None) is not None
 
 
 def _session(files: list[Path]) -> Session:

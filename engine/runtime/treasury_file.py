@@ -16,9 +16,13 @@ from engine.treasury.authority import AssetRule
 from engine.treasury.authority_check import params_problems
 from engine.treasury.authority_params import AuthorityParams
 from engine.treasury.books_params import BooksParams
+from engine.treasury.execution_params import ExecutionParams
+from engine.treasury.ladder_params import EmergencyParams, emergency_problems
 from engine.treasury.limit_rows import row_problem
 from engine.treasury.liquid import LiquidParams
 from engine.treasury.params import AssetParams, BucketParams, MoneyParams, PlaceKind, PlaceParams
+from engine.treasury.placement_params import PlacementParams, placement_problems
+from engine.treasury.rebalance import RebalanceParams
 from engine.treasury.score import ScoreParams
 from engine.values.errors import UserError
 from engine.values.table_check import problems
@@ -49,6 +53,10 @@ class TreasuryFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     scores: list[ScoreParams] = []
     authority: AuthorityParams | None = None
     books: BooksParams | None = None
+    execution: ExecutionParams | None = None
+    rebalance: RebalanceParams | None = None
+    placement: PlacementParams | None = None
+    emergency: EmergencyParams | None = None
 
 
 def load_treasury(path: Path) -> TreasuryFile:
@@ -117,6 +125,10 @@ def _disagreements(file: TreasuryFile) -> Iterator[str]:
     for index, one in enumerate(file.scores):
         if one.asset not in names[1:]:
             yield f'scores[{index}].asset: "{one.asset[:40]}" is none of [[assets]]'
+    if file.placement is not None:
+        yield from placement_problems(file.placement, exponents)
+    if file.emergency is not None:
+        yield from emergency_problems(file.emergency, exponents, file.money.name)
     if file.authority is not None:
         rules = asset_rules(file.assets)
         yield from params_problems(file.authority, file.money.asset, rules, file.functions)

@@ -171,8 +171,10 @@ class Account:
         if item.quote_atoms(place.tick, place.lots) < item.notional_min:
             return "-1013 NOTIONAL"
         asset, needed = self._needed(place, place.lots)
-        free = next(each.free_atoms for each in self.balances() if each.asset == asset)
-        return "" if needed <= free else "-2010 insufficient balance"
+        for order in self.open_orders():
+            locked_in, atoms = self._needed(order.place, order.left_lots)
+            needed += atoms if locked_in == asset else 0
+        return "" if needed <= self.atoms[asset] else "-2010 insufficient balance"
 
     def _needed(self, place: Place, lots: Lot) -> tuple[str, Atoms]:
         """The asset that an order locks and how much of it."""

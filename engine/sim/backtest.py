@@ -120,12 +120,7 @@ class Backtest:
 
     def run_blocks(self, blocks: Iterable[Block], opening: Iterable[Event] = ()) -> Result:
         """As `run`, over facts as columns, whose markets are `lanes`; tells no `watch`."""
-        lanes = [
-            Lane(market, self.engine, self._account_of[market], self._tallies[market].trail)
-            for market in self.lanes
-        ]
-        self._opening = opening
-        self._kernel = Kernel(lanes, self._params.latency.feed_ns)
+        self._opening, self._kernel = opening, self.kernel_of()
         run = KernelRun(self._kernel, self.clock, self)
         for block in blocks:
             run.take(block)
@@ -133,6 +128,14 @@ class Backtest:
         self._facts += self._kernel.facts
         self._processed += self._kernel.processed
         return self._result()
+
+    def kernel_of(self) -> Kernel:
+        """Joined to the parts of this run, at its start."""
+        lanes = [
+            Lane(market, self.engine, self._account_of[market], self._tallies[market].trail)
+            for market in self.lanes
+        ]
+        return Kernel(lanes, self._params.latency.feed_ns)
 
     @property
     def lanes(self) -> list[str]:

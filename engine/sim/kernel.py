@@ -1,4 +1,5 @@
 # cython: language_level=3, annotation_typing=False
+# cython: boundscheck=False, wraparound=False, initializedcheck=False
 """The pass over facts that wake nobody: recorded rows through both books, without deciding.
 
 It moves what `Account.public` and `Engine.process` would move, by the very same parts, and stops

@@ -21,6 +21,8 @@ cdef class Lane:
     cdef public bint has_tops
     cdef public long long heard_ns
     cdef readonly long long book_ns, sequence, our_bid, our_ask, venue_bid, venue_ask, bid, ask
+    cdef object _strategy, _standing, _guidance, _wake
+    cdef bint _own_orders_show, _has_timer
     cdef bint _is_known, _is_felt, _is_asleep, _is_touched, _is_venue_touched
     cdef long long _top_moved_ticks, _bid_seen, _ask_seen, _wakes_ns
     cdef double _microprice_moved, _microprice_seen

@@ -10,8 +10,12 @@ from engine.sim.account import Account
 from engine.sim.kernel_block import NEVER_NS
 from engine.sim.trail import Trail
 from engine.trading.quoter import Quoter
+from engine.trading.strategy import Wake
 from engine.values.events import Event, RatingLabel, Stream, TopOfBook
 from engine.values.units import Ns
+
+NEUTRAL = RatingLabel.NEUTRAL
+"""For the pass: Python 3.11 takes longer to find a member in its enum than to use it."""
 
 
 class Lane:
@@ -28,6 +32,9 @@ class Lane:
         self.link = engine.links[quoter.setup.instrument.venue][Stream.PUBLIC]
         self.shadow = account.books[market]
         self.venue_bids, self.venue_asks = self.shadow.bids, self.shadow.asks
+        self._strategy, self._own_orders_show = quoter.setup.strategy, quoter.setup.own_orders_show
+        self._standing, self._guidance = quoter.standing, quoter.guidance
+        self._wake: Wake | None = None
         self.has_tops = False
         self.enter()
 
@@ -38,14 +45,15 @@ class Lane:
         """Anything may have happened since the last pass."""
         self._is_known = self._is_felt = False
         self.heard_ns, self.book_ns, self.sequence = 0, 0, self.quoter.sequence
-        self.our_bid, self.our_ask = self.venue_bids.prices.best, self.venue_asks.prices.best
+        self.our_bid, self.our_ask = self.venue_bids.prices.first(), self.venue_asks.prices.first()
         self._find_venue_top()
 
     def leave(self) -> None:
         """Say what was heard. `_shown` is what the quoter last showed to the features."""
         if self.heard_ns:
             self.link.alive(self.heard_ns)
-            self.engine.now_ns = max(self.engine.now_ns, self.heard_ns)
+            if self.engine.now_ns < self.heard_ns:
+                self.engine.now_ns = self.heard_ns
         if self.book_ns:
             self.quoter.sequence, self.quoter.book_ns = self.sequence, self.book_ns
         if self._is_felt:
@@ -58,10 +66,10 @@ class Lane:
     def put(self, is_sell: bool, tick: int, lots: int) -> None:
         """One level of the recorded market, and of the queues of ours that stand there."""
         if is_sell:
-            self.venue_asks.put(tick, lots)
+            self.venue_asks.show(tick, lots)
             self._is_venue_touched |= tick <= self.venue_ask or not self.venue_ask
         else:
-            self.venue_bids.put(tick, lots)
+            self.venue_bids.show(tick, lots)
             self._is_venue_touched |= tick >= self.venue_bid
 
     def is_crossed(self, now_ns: Ns) -> bool:
@@ -81,8 +89,8 @@ class Lane:
 
     def _find_venue_top(self) -> None:
         self._is_venue_touched = False
-        self.venue_bid = self.venue_bids.recorded.prices.best
-        self.venue_ask = self.venue_asks.recorded.prices.best
+        self.venue_bid = self.venue_bids.recorded.prices.first()
+        self.venue_ask = self.venue_asks.recorded.prices.first()
 
     # --- in the engine --------------------------------------------------------------------------
 
@@ -94,23 +102,26 @@ class Lane:
 
     def _learn(self, now_ns: Ns) -> None:
         maker, quoter, book = self.maker, self.quoter, self.book
-        wake = quoter.setup.strategy.wake
-        is_plain = not (quoter.setup.own_orders_show and quoter.own)
+        wake = self._strategy.wake
+        is_plain = not (self._own_orders_show and quoter.own)
         self._is_known = True
-        self._is_asleep = is_plain and maker.standing.may_quote and not maker._is_barred
-        self._top_moved_ticks = wake.top_moved_ticks
-        self._microprice_moved = wake.microprice_moved_ticks
+        self._is_asleep = is_plain and not maker._is_barred and self._standing.may_quote
+        if wake is not self._wake:
+            self._wake = wake
+            self._top_moved_ticks = wake.top_moved_ticks
+            self._microprice_moved = wake.microprice_moved_ticks
+            self._has_timer = wake.timer_ns > 0
         self._bid_seen, self._ask_seen, self._microprice_seen = quoter._seen
-        self._wakes_ns = quoter._timer_due_ns if wake.timer_ns else NEVER_NS
+        self._wakes_ns = quoter._timer_due_ns if self._has_timer else NEVER_NS
         self._wakes_ns = min(self._wakes_ns, self._turns_ns(now_ns))
         self.bid, self.ask, self._is_touched = book.bid_tick, book.ask_tick, False
 
     def _turns_ns(self, now_ns: Ns) -> Ns:
         """When the stance will be another than the strategy last saw; now where nobody can say."""
-        quoter, guidance = self.quoter, self.quoter.guidance
+        quoter, guidance = self.quoter, self._guidance
         if guidance.has_turned or guidance.advice is not None:
             return now_ns
-        if not guidance.has_rating and quoter._seen_label is RatingLabel.NEUTRAL:
+        if not guidance.has_rating and quoter._seen_label is NEUTRAL:
             return NEVER_NS
         if guidance.stance(now_ns).label is not quoter._seen_label:
             return now_ns
@@ -131,7 +142,7 @@ class Lane:
         """After the last level of a fact, heard at `heard_ns`: must the engine process it?"""
         book, now_ns, is_touched = self.book, self.heard_ns, self._is_touched
         self.sequence, self.book_ns = sequence, now_ns
-        if is_touched or book.bids.has_excess() or book.asks.has_excess():
+        if is_touched or book.has_excess():
             self._feel()
         if venue_ns:
             self.delay.observe(now_ns, venue_ns)

@@ -13,6 +13,7 @@ from engine.trading.standing import MarketState, Standing
 from engine.trading.strategy import View
 from engine.trading.turns import next_turn_ns
 from engine.values.commands import Cancel, CancelAll, Command, Place
+from engine.values.instrument import Instrument
 from engine.values.intents import Ladder
 from engine.values.records import Decision, OrderIntent, StateChanged
 from engine.values.step import Step
@@ -41,6 +42,7 @@ class Maker:
         self.view: View | None = None
         self.reading: Reading | None = None
         self.hedger: Hedger | None = None
+        self.reconcile_params = _within(params.reconcile, quoter.setup.instrument)
         self._ids = ids
         self._params = params
         self._pulled_ns: Ns = 0
@@ -166,7 +168,7 @@ class Maker:
         if gate.nonsense_count >= NONSENSE_MAX:
             self.standing.halt(f"strategy: {approved.refused[0]}")
         sums = orders.sums(self.market)
-        commands = reconcile(approved, sums, self._ids, now_ns, self._params.reconcile)
+        commands = reconcile(approved, sums, self._ids, now_ns, self.reconcile_params)
         changed = self._explain(cause, view, approved, bool(commands), step)
         step.decided = self.market
         for command in commands:
@@ -180,7 +182,7 @@ class Maker:
         if approved is None or self.hedger is not None:
             return True
         sums = self.keeper.orders.sums(self.market)
-        return not needs_nothing(approved, sums, self._params.reconcile)
+        return not needs_nothing(approved, sums, self.reconcile_params)
 
     def _wish(self, view: View, step: Step) -> Ladder:
         """What the plugin wishes. Whatever it raises costs it the market, never the engine."""
@@ -249,6 +251,13 @@ class Maker:
             )
         if self.standing.halted or self.standing.frozen:
             step.alert(self.market, now_ns, "critical", f"{self.state[0]}: {self.state[1]}")
+
+
+def _within(params: ReconcileParams, item: Instrument) -> ReconcileParams:
+    """No order is filled up by less than the venue takes for a new one."""
+    value_min = -(-item.notional_min // item.tick_lot_atoms)
+    lots_min = max(params.lots_min, item.lots_min)
+    return msgspec.structs.replace(params, lots_min=lots_min, value_min=value_min)
 
 
 def _silence(ladder: Ladder) -> tuple[bool, str, bool, str]:

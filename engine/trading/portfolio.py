@@ -14,6 +14,8 @@ HOLDINGS = "holdings"
 OPENING = "opening"
 ADJUSTMENT = "adjustment"
 TRADE_IDS_MAX = 200_000
+READINGS_BUSY = 4
+"""So many readings in a row with the same gap are believed, whatever is traded meanwhile."""
 
 
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +28,14 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def atoms(self) -> Atoms:
         return self.theirs_atoms - self.ours_atoms
+
+
+class _SeenGap(msgspec.Struct, frozen=True, kw_only=True):
+    """A gap of the last reading, when its asset was booked last, and how often it stood so."""
+
+    atoms: Atoms
+    touched_ns: Ns
+    weight: int
 
 
 class Portfolio:
@@ -45,7 +55,7 @@ class Portfolio:
         self._results = {item.market: Results(item) for item in instruments}
         self._trades = {item.market: TradeIds(TRADE_IDS_MAX) for item in instruments}
         self._touched_ns: dict[str, Ns] = {}
-        self._gaps: dict[str, Atoms] = {}
+        self._gaps: dict[str, _SeenGap] = {}
         self._lot_atoms = {
             item.market: item.lot_base_atoms * self.finer(item.market, item.base)
             for item in instruments
@@ -148,9 +158,22 @@ class Portfolio:
         return found
 
     def repeated(self, gaps: Sequence[Gap]) -> set[str]:
-        """Assets whose gap is the same as in the reading before; remembers this reading."""
-        before, self._gaps = self._gaps, {gap.asset: gap.atoms for gap in gaps}
-        return {gap.asset for gap in gaps if before.get(gap.asset) == gap.atoms}
+        """Assets whose gap is no race between reading and stream; remembers this reading.
+
+        The same gap twice is none where nothing was booked in between. Where fills went on, other
+        ones of the same size may have been on their way: then it takes a longer row of readings.
+        """
+        before = self._gaps
+        self._gaps = {gap.asset: self._seen_again(gap, before.get(gap.asset)) for gap in gaps}
+        return {asset for asset, seen in self._gaps.items() if seen.weight >= READINGS_BUSY}
+
+    def _seen_again(self, gap: Gap, before: "_SeenGap | None") -> "_SeenGap":
+        touched_ns = self.touched_ns(gap.asset)
+        if before is None or before.atoms != gap.atoms:
+            return _SeenGap(atoms=gap.atoms, touched_ns=touched_ns, weight=1)
+        is_quiet = before.touched_ns == touched_ns
+        weight = READINGS_BUSY if is_quiet else before.weight + 1
+        return _SeenGap(atoms=gap.atoms, touched_ns=touched_ns, weight=weight)
 
     def touched_ns(self, asset: str) -> Ns:
         """When the last fill or adjustment of the asset was learned: an older reading lacks it."""

@@ -26,12 +26,14 @@ class ReconcileParams(msgspec.Struct, frozen=True, kw_only=True):
 
     The orders of a level are kept while they sum up to at most `over_ppm` more than wished. From
     `keep_ppm` of the wish on nothing is added; below that one more order fills the level up, if
-    what is missing is at least `lots_min` (the venue's minimum for a new order).
+    what is missing is at least `lots_min` and, as lots times ticks, `value_min` (the venue's
+    smallest new order).
     """
 
     over_ppm: Ppm = 20_000
     keep_ppm: Ppm = 500_000
     lots_min: Lot = 1
+    value_min: int = 0
 
 
 def reconcile(
@@ -65,7 +67,8 @@ def reconcile(
     room = _Room(approved, sums)
     for side, tick, lots, lots_enough in wishes:
         fitting = room.fitting_lots(side, lots)
-        if fitting < max(lots_enough, params.lots_min) or not room.admits(side, tick):
+        is_small = fitting < params.lots_min or fitting * tick < params.value_min
+        if is_small or fitting < lots_enough or not room.admits(side, tick):
             continue
         room.take(side, tick, fitting)
         commands.append(

@@ -18,8 +18,9 @@ from engine.treasury.actions import coins_of
 from engine.treasury.amounts import Price
 from engine.treasury.approvals import Reply, evidence_fault, lapse, reply_fault
 from engine.treasury.authority import STRICTNESS, Authority, Case
+from engine.treasury.authority_wider import widen_limit, widening
 from engine.treasury.desk_alarms import DeskAlarms, Watched
-from engine.treasury.desk_step import Begin, DeskStep, SignedWord, record_of, refusal_of
+from engine.treasury.desk_step import AnyWord, Begin, DeskStep, SignedWord, record_of, refusal_of
 from engine.treasury.proposals import OUT, WAITING, Proposal, Proposals, Status
 from engine.treasury.requests import Arrival, Rules, Verify, request_fault
 from engine.treasury.roster import Roster
@@ -59,7 +60,7 @@ class ActionDesk:
         self.prices: dict[str, Price] = {}
         self._verify = verify
         self._alarms = DeskAlarms()
-        self._digests: dict[str, str] = {}
+        self._in_force: dict[str, RosterSet | AuthoritySet] = {}
         for record in past:
             self.remember(record)
 
@@ -85,10 +86,18 @@ class ActionDesk:
     def load(self, word: RosterSet | AuthoritySet) -> DeskStep:
         """Who runs the desk has loaded a file, already checked whole. Nothing else comes this way.
 
-        A policy or roster that is in force already makes no record.
+        A policy or roster that is in force already makes no record. One that is wider is refused,
+        with a record, unless people agreed to it by its digest.
         """
-        is_same = word.digest == self._digests.get(type(word).__name__)
-        return DeskStep([], [], []) if is_same else self._step(word)
+        in_force = self._in_force.get(type(word).__name__)
+        if in_force is None or in_force.digest == word.digest:
+            return self._step(word) if in_force is None else DeskStep([], [], [])
+        why = widening(word, list(self.roster.people.values()), self.authority)
+        agreed = widen_limit(in_force.digest, word)
+        if not why or self.proposals.was_done(agreed, in_force.at_ns):
+            return self._step(word)
+        how = f"propose to widen limit {agreed.limit} from {agreed.was} to {agreed.becomes}"
+        return self._refuse(word, "", f"it is wider than what is in force ({why}); {how}")
 
     def ask(self, request: Request) -> DeskStep:
         """A request of the engine's own, at `request.at_ns`."""
@@ -145,10 +154,10 @@ class ActionDesk:
         """A record of an earlier session. The same records make the same desk."""
         match record:
             case RosterSet():
-                self._digests[type(record).__name__] = record.digest
+                self._in_force[type(record).__name__] = record
                 self.roster = Roster(record.people)
             case AuthoritySet():
-                self._digests[type(record).__name__] = record.digest
+                self._in_force[type(record).__name__] = record
                 self.authority = msgspec.json.decode(record.text, type=Authority)
             case WordRefused():
                 pass
@@ -249,6 +258,8 @@ class ActionDesk:
             )
             self._keep(rejected, step)
             return
+        if ruling.money_atoms is None and proposal.ruling.money_atoms is not None:
+            return  # a price went stale: it waits for the next one, and expires if none comes
         if STRICTNESS[ruling.tier] > STRICTNESS[proposal.ruling.tier]:
             self._keep(Reconsidered(at_ns=at_ns, name=name, ruling=ruling), step)
             return
@@ -263,7 +274,7 @@ class ActionDesk:
         )
 
     def _refusal(self, proposal: Proposal, ruling: Ruling) -> str:
-        if fault := self.authority.coins_problem(proposal.request.action):
+        if fault := self.authority.action_problem(proposal.request.action):
             return fault
         return f"the policy refuses it by now: {ruling.why}" if ruling.tier is Tier.REFUSED else ""
 
@@ -278,7 +289,7 @@ class ActionDesk:
         self.remember(record)
         step.records.append(record)
 
-    def _refuse(self, word: SignedWord, name: str, why: str) -> DeskStep:
+    def _refuse(self, word: AnyWord, name: str, why: str) -> DeskStep:
         refused = refusal_of(word, name, why)
         step = self._step(refused)
         text = f"refused {refused.word} {refused.name}: {why}"

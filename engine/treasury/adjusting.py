@@ -6,6 +6,7 @@ from engine.treasury.chart import Account, AccountKind, Draft, Move, Posting, Re
 from engine.treasury.made import Made, holdings_of, moves_of, unpriced
 from engine.treasury.pricing import PriceHistory
 from engine.values.ledger_words import Corrected, Held, People
+from engine.values.records import Adjusted
 from engine.values.units import Atoms, Ns
 
 
@@ -60,6 +61,19 @@ def _opening_move(key: str, part: int, lot: OpeningLot, asset: str) -> Move:
         worth_atoms=lot.cost_atoms,
         tag=TaxTag.CORRECTION if lot.atoms < 0 else TaxTag.NONE,
         is_dated=is_dated,
+    )
+
+
+def corrected(word: Adjusted) -> Corrected:
+    """What a person took into the engine's own ledger, as a correction of the books."""
+    return Corrected(
+        venue=word.venue,
+        at_ns=word.at_ns,
+        ref=f"{word.at_ns} {word.atoms}",
+        asset=word.asset,
+        atoms=word.atoms,
+        who=word.who,
+        reason=word.reason,
     )
 
 

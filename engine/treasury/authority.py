@@ -11,7 +11,18 @@ import msgspec
 from engine.treasury.actions import Kind, coins_of, kind_of
 from engine.treasury.amounts import Asset, Price
 from engine.values.action_records import Ruling, Tier
-from engine.values.action_words import Action, Coins, Initiator, Override, Role
+from engine.values.action_words import (
+    Action,
+    AddToPool,
+    Coins,
+    Initiator,
+    Override,
+    Role,
+    Stake,
+    TakeFromPool,
+    Transfer,
+    Unstake,
+)
 from engine.values.units import Atoms, Ns
 
 STRICTNESS = {tier: place for place, tier in enumerate(Tier)}
@@ -67,6 +78,15 @@ class OverrideRule(msgspec.Struct, frozen=True, kw_only=True):
     evidence_ns: Ns
 
 
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """Where something may be sent; see AddressParams."""
+
+    place: str
+    network: str
+    address: str
+    memo: str
+
+
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     """How much an action moves, and how much its family and function do with it in the window."""
 
@@ -100,6 +120,7 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
     review_ns: Ns
     rows: list[Rule]
     overrides: list[OverrideRule]
+    addresses: list[Address]
 
     def __repr__(self) -> str:
         return f"<authority {self.desk} {len(self.rows)} rows, {len(self.overrides)} overrides>"
@@ -114,8 +135,11 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
                 return self._ruling(row, case.sizes.each_money)
         return _refused("", "no row of the policy is for this", case.sizes.each_money)
 
-    def coins_problem(self, action: Action) -> str:
-        """Why these coins are none that this policy knows, or ""."""
+    def action_problem(self, action: Action) -> str:
+        """Why these coins or this address are none that this policy knows, or ""."""
+        target = target_of(action)
+        if target is not None and target not in self.addresses:
+            return f"{target.address} is no address of {target.place} that the policy names"
         known = {rule.name: rule.exponent for rule in self.assets}
         known[self.money.name] = self.money.exponent
         for coins in coins_of(action):
@@ -174,6 +198,22 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
             duties_ns=row.evidence_ns,
             money_atoms=money_atoms,
         )
+
+
+def target_of(action: Action) -> Address | None:
+    """Where `action` sends something, if it does."""
+    match action:
+        case Override():
+            return target_of(action.does)
+        case Transfer():
+            place, network, memo = action.to_place, action.network, action.memo
+        case Stake() | Unstake():
+            place, network, memo = action.platform, "", ""
+        case AddToPool() | TakeFromPool():
+            place, network, memo = action.pool, "", ""
+        case _:
+            return None
+    return Address(place=place, network=network, address=action.address, memo=memo)
 
 
 def fits(row: Rule, category: tuple[Initiator, Kind, str], sizes: Sizes) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.treasury.actions import FAMILY, Family, Kind
+from engine.treasury.amounts import Asset
 from engine.treasury.authority import Authority, Bounds, Rule
 from engine.treasury.authority_rows import ORDINARY
 from engine.values.action_words import Initiator
@@ -21,9 +22,11 @@ from engine.values.units import Atoms, decimal_text
 HOLE, IMPOSSIBLE = -1, -2
 APART = {Kind.EMERGENCY_SALE}
 """Sized kinds that the checker holds to a rule of their own: they are looked at alone."""
+NO_ASSET = "nothing"
 AXES = ("each, tokens", "window, tokens", "each, money", "window, money")
 Grid = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Category = tuple[Initiator, Kind, str]
 
 
 class Cuts(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,32 +49,51 @@ class Cuts(msgspec.Struct, frozen=True, kw_only=True):
 def categories(authority: Authority) -> Iterator[Cuts]:
     """One for each different set of rows: categories that meet the same rows are the same case."""
     seen: set[tuple[tuple[int, ...], str, str]] = set()
-    assets = [(authority.money.name, authority.money.exponent)]
-    assets += [(asset.name, asset.exponent) for asset in authority.assets]
     for initiator, kind, function in product(Initiator, ORDINARY, authority.functions):
-        numbers = tuple(
-            number
-            for number, row in enumerate(authority.rows)
-            if initiator in row.initiators and kind in row.kinds and function in row.functions
-        )
+        numbers = rows_for(authority, (initiator, kind, function))
         is_sized = FAMILY[kind] is not Family.RULE
-        for asset, exponent in assets if is_sized else assets[:1]:
-            key = (numbers, asset, kind.value if kind in APART or not is_sized else "")
-            if key in seen:
-                continue
-            seen.add(key)
-            where = f"initiator {initiator}, kind {kind}, function {function}"
-            bounds = [b for n in numbers if is_sized and (b := authority.rows[n].bounds)]
-            yield Cuts(
-                where=where,
-                kind=kind,
-                rows=numbers,
-                asset=asset if is_sized else "",
-                exponent=exponent,
-                money_exponent=authority.money.exponent,
-                tokens=_token_cuts(bounds, asset),
-                money=tuple(sorted({m for b in bounds for m in (b.each_money, b.window_money)})),
-            )
+        for asset in assets_of(authority, kind):
+            key = (numbers, asset.name, kind.value if kind in APART or not is_sized else "")
+            if key not in seen:
+                seen.add(key)
+                rules = [authority.rows[number] for number in numbers]
+                yield cuts_of((initiator, kind, function), asset, (numbers, rules), authority.money)
+
+
+def rows_for(authority: Authority, category: Category) -> tuple[int, ...]:
+    """The numbers of the rows that are for this initiator, kind and function."""
+    initiator, kind, function = category
+    return tuple(
+        number
+        for number, row in enumerate(authority.rows)
+        if initiator in row.initiators and kind in row.kinds and function in row.functions
+    )
+
+
+def assets_of(authority: Authority, kind: Kind) -> list[Asset]:
+    """What actions of `kind` may move; one without a name for those that move nothing."""
+    if FAMILY[kind] is Family.RULE:
+        return [Asset(NO_ASSET, 0)]
+    return [authority.money, *(Asset(rule.name, rule.exponent) for rule in authority.assets)]
+
+
+def cuts_of(
+    category: Category, asset: Asset, rows: tuple[tuple[int, ...], list[Rule]], money: Asset
+) -> Cuts:
+    """The axes that tell these rows apart for one asset."""
+    initiator, kind, function = category
+    is_sized = asset.name != NO_ASSET
+    bounds = [bounds for rule in rows[1] if is_sized and (bounds := rule.bounds) is not None]
+    return Cuts(
+        where=f"initiator {initiator}, kind {kind}, function {function}",
+        kind=kind,
+        rows=rows[0],
+        asset=asset.name if is_sized else "",
+        exponent=asset.exponent,
+        money_exponent=money.exponent,
+        tokens=_token_cuts(bounds, asset.name),
+        money=tuple(sorted({m for b in bounds for m in (b.each_money, b.window_money)})),
+    )
 
 
 def _token_cuts(bounds: list[Bounds], asset: str) -> tuple[Atoms, ...]:

@@ -73,6 +73,23 @@ class OverrideParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ValueError(f"evidence_h must be 1 to {HOURS_MAX}")
 
 
+class AddressParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[authority.addresses]]`: one address of ours, or of a contract that we use.
+
+    place: as a transfer's `to_place`, a stake's `platform` or a pool's name; network and memo: of
+    transfers, "" where there is none.
+    """
+
+    place: str
+    network: str
+    address: str
+    memo: str
+
+    def __post_init__(self) -> None:
+        if not self.place.strip() or not self.address.strip():
+            raise ValueError("place and address must not be empty")
+
+
 class AuthorityParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[authority]`.
 
@@ -81,6 +98,7 @@ class AuthorityParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     settle_s: a place that knows nothing of an action proves by it only so long after it began.
     review_h: an action that an executive allowed is reviewed within so many hours.
     codes: the reason codes that a request may carry.
+    addresses: nothing is ever sent anywhere else; left out, nothing is sent at all.
     """
 
     desk: str
@@ -92,6 +110,7 @@ class AuthorityParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     codes: list[str]
     rows: list[AuthorityRowParams]
     overrides: list[OverrideParams]
+    addresses: list[AddressParams] = []
 
     def __post_init__(self) -> None:
         for name in ("window_h", "request_h_max", "approval_h_max", "review_h"):

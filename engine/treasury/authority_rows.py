@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engine.treasury.actions import Kind
 from engine.treasury.amounts import Asset
-from engine.treasury.authority import AssetRule, Authority, Bounds, OverrideRule, Rule
+from engine.treasury.authority import Address, AssetRule, Authority, Bounds, OverrideRule, Rule
 from engine.treasury.authority_params import (
     AuthorityParams,
     AuthorityRowParams,
@@ -44,6 +44,10 @@ def authority_of(
         review_ns=params.review_h * NS_PER_H,
         rows=rows,
         overrides=overrides,
+        addresses=[
+            Address(place=row.place, network=row.network, address=row.address, memo=row.memo)
+            for row in params.addresses
+        ],
     )
 
 

@@ -5,12 +5,13 @@ number and hash, and for how long a difference stood in suspense before what exp
 """
 
 from collections.abc import Mapping
-from typing import assert_never
+from typing import assert_never, get_args
 
 import msgspec
 
 from engine.treasury.adjusting import (
     OpeningLot,
+    corrected,
     draft_correction,
     draft_opening,
     draft_reversal,
@@ -23,16 +24,19 @@ from engine.treasury.lots import LotMethod
 from engine.treasury.measures import Measures
 from engine.treasury.postings import draft
 from engine.treasury.pricing import PriceHistory
+from engine.treasury.purposes import Purposeful, Purposes
 from engine.treasury.trade_postings import draft_trade, fill_key, of_fill
+from engine.values.action_records import Endorsed, Proposed
 from engine.values.events import Fill, VenueState
+from engine.values.execution_records import ChildSent, ParentStarted
 from engine.values.instrument import Instrument
 from engine.values.ledger_words import Corrected, Held, HoldingsRead, LedgerWord, LotsChosen
 from engine.values.records import Adjusted, Listed, Opening
 from engine.values.units import Atoms, Ns
 
-Fact = Listed | Opening | Adjusted | Fill | VenueState | LedgerWord
-BOOKED = ("Listed", "Opening", "Adjusted", "Fill", "VenueState")
-"""Kinds of journal rows that the books are made of, beside the words about money."""
+Fact = Listed | Opening | Adjusted | Fill | VenueState | LedgerWord | Purposeful
+KINDS = tuple(kind.__name__ for kind in get_args(Fact))
+"""Kinds of journal rows that the books are made of."""
 WAITING_MAX = 10_000
 
 
@@ -78,6 +82,7 @@ class Books:
         self._settled: dict[str, int] = {}
         self._waiting: dict[str, list[tuple[Fill | VenueState | Opening, Source]]] = {}
         self._suspensions = 0
+        self._purposes = Purposes()
 
     def remember(self, fact: Fact, source: Source) -> Told:
         """Take in one fact; one that was told before changes nothing."""
@@ -88,12 +93,7 @@ class Books:
             case Opening() | Fill() | VenueState():
                 self._on_market(fact, source, told)
             case Adjusted():
-                ref = f"{fact.at_ns} {fact.atoms}"
-                word = Corrected(
-                    venue=fact.venue, at_ns=fact.at_ns, ref=ref, asset=fact.asset,
-                    atoms=fact.atoms, who=fact.who, reason=fact.reason,
-                )  # fmt: skip
-                self._correct(word, source, told)
+                self._correct(corrected(fact), source, told)
             case Corrected():
                 self._correct(fact, source, told)
             case Held():
@@ -102,6 +102,8 @@ class Books:
                 for asset, atoms in sorted(fact.atoms.items()):
                     self._compare(fact.venue, asset, (fact.asked_ns, atoms), source, told)
                 self.readings += 1
+            case ParentStarted() | ChildSent() | Proposed() | Endorsed():
+                self._purposes.remember(fact)
             case LotsChosen():
                 told.restated += self.lots.choose(fact.key, fact.asset, fact.lots)
             case _:
@@ -176,6 +178,7 @@ class Books:
         if fill.trade_id <= self._settled.get(fill.market, -1):
             return
         trade = of_fill(instrument, fill, self._setup.measures)
+        trade = self._purposes.staged(trade, fill.client_id)
         self._book(draft_trade(trade, self._setup.prices), source, told)
 
     def _read(self, state: VenueState, instrument: Instrument, source: Source, told: Told) -> None:

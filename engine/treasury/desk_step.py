@@ -12,15 +12,18 @@ from engine.values.action_records import (
     ActionRecord,
     Answered,
     Asked,
+    AuthoritySet,
     Endorsed,
     EvidenceGiven,
     Rejected,
+    RosterSet,
     WordRefused,
 )
 from engine.values.action_words import Action, Answer
 from engine.values.records import Alert
 
 SignedWord: TypeAlias = Asked | Answered | EvidenceGiven
+AnyWord: TypeAlias = SignedWord | RosterSet | AuthoritySet
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +67,7 @@ def record_of(reply: Reply, roster: Roster) -> Endorsed | Rejected:
     )
 
 
-def refusal_of(word: SignedWord, name: str, why: str) -> WordRefused:
+def refusal_of(word: AnyWord, name: str, why: str) -> WordRefused:
     """The word itself is not kept, only its digest: it may be long, and anybody's."""
     return WordRefused(
         at_ns=word.at_ns,

@@ -21,7 +21,7 @@ from engine.values.action_records import (
     Rejected,
     Ruling,
 )
-from engine.values.action_words import Request, Role
+from engine.values.action_words import Action, Request, Role
 from engine.values.units import Ns
 
 
@@ -152,6 +152,15 @@ class Proposals:
 
     def all(self) -> list[Proposal]:
         return list(self._all.values())
+
+    def was_done(self, action: Action, since_ns: Ns) -> bool:
+        """Whether exactly this was asked for, allowed, and done since then."""
+        return any(
+            item.status is Status.DONE
+            and item.began_ns >= since_ns
+            and item.request.action == action
+            for item in self._all.values()
+        )
 
     def apply(self, record: ProposalRecord) -> Proposal:
         """Change what `record` changes. Raises IllegalMove, and then nothing has."""

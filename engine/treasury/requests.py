@@ -101,7 +101,7 @@ def _policy(arrival: Arrival, rules: Rules) -> str:
 
 def _action(arrival: Arrival, rules: Rules) -> str:
     action = arrival.request.action
-    if fault := problem(action) or rules.authority.coins_problem(action):
+    if fault := problem(action) or rules.authority.action_problem(action):
         return f"action: {fault}"
     return ""
 

@@ -1,7 +1,9 @@
 """How much an action moves, and how much has moved like it within the rolling window.
 
-Like it: the same family and business function, whoever asked. All that may still happen counts,
+Like it: the same family and business function, whoever asked. All that is out or allowed counts,
 whatever its age; what was done counts for a window from its beginning; what never moved does not.
+Nor does what still needs a signature: it is looked at again before it begins, and counts all that
+began before it. So nobody holds up others by asking for much.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,7 +11,7 @@ from typing import TypeAlias
 
 from engine.treasury.actions import coins_of, family_of
 from engine.treasury.authority import Sizes
-from engine.treasury.proposals import OUT, WAITING, Proposal
+from engine.treasury.proposals import OUT, Proposal, Status
 from engine.values.action_words import Action, Request
 from engine.values.units import Atoms, Ns
 
@@ -24,8 +26,10 @@ def sizes_of(request: Request, proposals: Iterable[Proposal], worth: Worth, sinc
     for coins in coins_of(request.action):
         each_tokens[coins.asset] = each_tokens.get(coins.asset, 0) + coins.atoms
     window_tokens, window_money = dict(each_tokens), each_money
+    is_before = True
     for other in proposals:
-        if not _counts(other, request, since_ns):
+        is_before = is_before and other.name != request.name
+        if not _counts(other, request, since_ns) or not (is_before or other.began_ns):
             continue
         for coins in coins_of(other.request.action):
             if coins.asset in window_tokens:
@@ -46,6 +50,6 @@ def _counts(other: Proposal, request: Request, since_ns: Ns) -> bool:
         return False
     if family_of(other.request.action) is not family_of(request.action):
         return False
-    if other.status in WAITING or other.status in OUT:
+    if other.status is Status.APPROVED or other.status in OUT:
         return True
     return other.has_moved and other.began_ns > since_ns

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Iterable
 from typing import Protocol, runtime_checkable
 
+from engine.values.action_words import Coins
+from engine.values.chain_words import ChainOrder, ChainReceipt, Position
 from engine.values.commands import Command
 from engine.values.events import Event
 from engine.values.instrument import Instrument
@@ -74,4 +76,35 @@ class Journal(Protocol):
 
     async def commit(self) -> None:
         """Return when everything appended so far would survive `kill -9`."""
+        ...
+
+
+class Chain(Protocol):
+    """The way to one wallet on one chain, for stakes, pools and transfers between own places.
+
+    The treasury decides nothing about fees, nonces or gas: whoever fulfils this does. Ours is
+    `engine.runtime.simulated_chain`; a real one signs with a key that never enters this process.
+    """
+
+    async def send(self, order: ChainOrder) -> None:
+        """Hand an order over, at most once for each reference; return when it is SENT.
+
+        Raises Rejected where it did not happen and never will (funds, platform, address),
+        Transient where it was certainly not handed over, Unknown where it may have been.
+        """
+        ...
+
+    async def found(self, reference: str) -> ChainReceipt | None:
+        """How an order stands; None only where it was never handed over and never can be.
+
+        A lost answer is no None: raises Unknown or Transient where the chain does not answer.
+        """
+        ...
+
+    async def positions(self) -> list[Position]:
+        """All that is staked, in pools, or on its way back. Raises VenueError."""
+        ...
+
+    async def balances(self) -> list[Coins]:
+        """What is free in the wallet. Raises VenueError."""
         ...

@@ -32,6 +32,7 @@ from engine.values.facts import Bar
 from engine.values.instrument import Instrument
 from engine.values.intents import Hedge, Ladder
 from engine.values.ledger_words import LedgerWord
+from engine.values.rebalance_records import RebalanceRecord
 from engine.values.units import Atoms, Lot, Ns
 
 
@@ -271,6 +272,7 @@ Record: TypeAlias = (
     | HedgeVenue
     | ActionRecord
     | ExecutionRecord
+    | RebalanceRecord
     | LedgerWord
 )
 

@@ -30,6 +30,11 @@ class Prices:
         """0 when there is none."""
         return self._sign * self._keys[-1] if self._keys else 0
 
+    def first(self) -> Tick:
+        """`best`, for compiled callers: a method of theirs costs less than a property."""
+        keys = self._keys
+        return self._sign * keys[-1] if keys else 0
+
     def ordered(self, ticks: set[Tick]) -> list[Tick]:
         """The given ticks, best first."""
         return sorted(ticks, reverse=self._sign > 0)

@@ -1,3 +1,4 @@
+cimport cython
 from engine.sim.matching.prices cimport Prices
 
 cdef class PublicSide:
@@ -10,3 +11,5 @@ cdef class PublicSide:
     cpdef free(self, tick)
     cpdef use(self, tick, lots)
     cpdef set(self, tick, lots)
+    @cython.locals(shown=dict, size=Py_ssize_t)
+    cpdef show(self, tick, lots)

@@ -45,6 +45,21 @@ class PublicSide:
             self.prices.add(tick)
         return prev
 
+    def show(self, tick: Tick, lots: Lot) -> None:
+        """As `set`, for whom nobody asks what changed; twice as fast where we took nothing."""
+        if self._used:
+            self.set(tick, lots)
+            return
+        shown = self._shown
+        if lots:
+            size = len(shown)
+            shown[tick] = lots
+            if len(shown) != size:
+                self.prices.add(tick)
+        elif tick in shown:
+            del shown[tick]
+            self.prices.remove(tick)
+
     def whole(self, levels: Levels) -> Levels:
         """A snapshot as a delta: what it does not name is gone."""
         named = {tick for tick, _ in levels}

@@ -16,6 +16,7 @@ cdef class ShadowHalf:
     cpdef apply(self, levels, replace)
     @cython.locals(queue=SharedQueue)
     cpdef put(self, tick, lots)
+    cpdef show(self, tick, lots)
 
 cdef class ShadowBook:
     cdef public object _model

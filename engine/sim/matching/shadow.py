@@ -9,13 +9,7 @@ from engine.sim.matching.prices import Prices
 from engine.sim.matching.public import PublicSide
 from engine.sim.matching.queue import QueueModel
 from engine.sim.matching.shared_queue import SharedQueue
-from engine.sim.matching.taking import (
-    Taking,
-    is_fill_or_kill,
-    is_skipped,
-    reaches,
-    stops_at_itself,
-)
+from engine.sim.matching.taking import Taking, is_fill_or_kill, is_skipped, reaches, stops_at_itself
 from engine.sim.matching.terms import (
     ENDED_FOK,
     WOULD_CROSS,
@@ -62,10 +56,16 @@ class ShadowHalf:
     def put(self, tick: Tick, lots: Lot) -> None:
         """One level of the recording."""
         prev = self.recorded.set(tick, lots)
-        if self.queues:
-            queue = self.queues.get(tick)
-            if queue is not None:
-                queue.depth(prev, lots)
+        queue = self.queues.get(tick)
+        if queue is not None:
+            queue.depth(prev, lots)
+
+    def show(self, tick: Tick, lots: Lot) -> None:
+        """As `put`, for whom nobody asks what changed."""
+        if tick in self.queues:
+            self.put(tick, lots)
+        else:
+            self.recorded.show(tick, lots)
 
     def bests(self) -> list[Tick]:
         return [prices.best for prices in (self.recorded.prices, self.prices) if prices]

@@ -1,0 +1,73 @@
+"""What a chain is asked to do and what it says of it: stakes, pools and transfers.
+
+Amounts carry their exponent, as in actions. `reference` is the one under which the desk begins an
+action; a chain does at most one thing for each.
+"""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from engine.values.action_words import (
+    AddToPool,
+    Coins,
+    Stake,
+    TakeFromPool,
+    Transfer,
+    Unstake,
+)
+from engine.values.units import Ns
+
+ChainAction: TypeAlias = Stake | Unstake | AddToPool | TakeFromPool | Transfer
+
+
+class ChainOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Do `action`, once, under `reference`; not at all if it is in no block by `expires_ns`."""
+
+    reference: str
+    action: ChainAction
+    expires_ns: Ns
+
+
+class ChainStatus(StrEnum):
+    SENT = "sent"
+    """Handed over, in no block yet. It may still happen."""
+    INCLUDED = "included"
+    """In a block that may still be undone."""
+    CONFIRMED = "confirmed"
+    REVERTED = "reverted"
+    """In a block, and did nothing."""
+    DROPPED = "dropped"
+    """In no block, and it can be in none any more."""
+
+
+FINAL = frozenset({ChainStatus.CONFIRMED, ChainStatus.REVERTED, ChainStatus.DROPPED})
+
+
+class ChainReceipt(msgspec.Struct, frozen=True, kw_only=True):
+    """How an order stands. Final states never change again."""
+
+    reference: str
+    status: ChainStatus
+    at_ns: Ns
+    why: str
+
+
+class PositionKind(StrEnum):
+    STAKED = "staked"
+    POOL = "pool"
+    UNWINDING = "unwinding"
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """What is locked on a chain. `notice_ns` is how long it takes from asking until it is back.
+
+    Of what unwinds `back_ns` is when; of everything else it is 0.
+    """
+
+    name: str
+    kind: PositionKind
+    coins: list[Coins]
+    notice_ns: Ns
+    back_ns: Ns
