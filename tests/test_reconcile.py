@@ -366,5 +366,5 @@ def test_a_level_is_not_filled_up_by_less_than_the_venue_takes():
     live = world.orders.active(MARKET)
     dear = msgspec.structs.replace(PARAMS, value_min=61 * 60)
     cheap = msgspec.structs.replace(PARAMS, value_min=60 * 60)
-    assert reconcile(wish, live, world.ids, world.now, dear) == []
-    assert len(reconcile(wish, live, world.ids, world.now, cheap)) == 1
+    assert reconcile(wish, sums_of(live), world.ids, world.now, dear) == []
+    assert len(reconcile(wish, sums_of(live), world.ids, world.now, cheap)) == 1
