@@ -185,8 +185,8 @@ class BinanceCodec:
 
     def _depth_by_kernel(self, frame: bytes, at_ns: Ns) -> list[Event] | None:
         """A bare depth frame of a market of ours; None where it is to be read with care."""
-        start = frame.find(SYMBOL_KEY, 0, SYMBOL_WITHIN)
-        if start < 0 or not self._has_kernel:
+        start = frame.find(SYMBOL_KEY, 0, SYMBOL_WITHIN) if self._has_kernel else -1
+        if start < 0:
             return None
         start += len(SYMBOL_KEY)
         book = self._bare_symbols.get(frame[start : frame.find(b'"', start, start + SYMBOL_WITHIN)])
