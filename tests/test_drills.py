@@ -178,6 +178,14 @@ async def test_with_people_the_drill_waits_for_them_and_times_them(monkeypatch):
     assert any("Enter when done" in line for line in lines)
 
 
+async def test_with_people_who_do_not_answer_the_drill_fails(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    log, _ = log_of(small(step("a", 100, is_drilled=False)), with_people=True)
+    with pytest.raises(NotHappened, match="nobody answered at: a"):
+        await log.finish()
+    assert not log.ok
+
+
 def test_the_page_escapes_what_came_from_outside():
     log, _ = log_of(small())
     answer = answer_of(log, "now", 7, "<script>alert(1)</script>")

@@ -101,8 +101,12 @@ class DrillLog:
                 continue
             self._tell(f"{step.who}: {step.do} Enter when done.")
             began_s = time.monotonic()
-            await asyncio.to_thread(sys.stdin.readline)
+            answer = await asyncio.to_thread(sys.stdin.readline)
+            if not answer:
+                self.check(False, "nobody answered")
             self._end(step, time.monotonic() - began_s, is_measured=True)
+            if not answer:
+                raise NotHappened(f"nobody answered at: {step.key}")
 
     def _next(self) -> RunbookStep | None:
         steps = self.runbook.steps

@@ -169,16 +169,23 @@ async def drill_world(files: DrillFiles, directory: Path) -> AsyncIterator[Drill
         async with running(config, str(files.config), Redactor()) as live:
             world = DrillWorld(files, venue, live)
             world.stolen = stolen
-            run = asyncio.create_task(live.run(), name="the engine")
-            try:
-                await _begun(world, run)
-                async with _desk(world, directory):
-                    yield world
-            finally:
-                venue.faults.heal()
-                await _ended(live, run)
+            async with _engine(world), _desk(world, directory):
+                yield world
         if problem := verify(config.journal_path).problem:
             raise UserError(f"the journal of the drill is broken: {problem}")
+
+
+@asynccontextmanager
+async def _engine(world: DrillWorld) -> AsyncIterator[None]:
+    """The engine runs while this lasts; then the venue heals and the engine ends in order."""
+    run = asyncio.create_task(world.live.run(), name="the engine")
+    try:
+        await _begun(world, run)
+        yield
+    finally:
+        world.venue.faults.heal()
+        world.live.stop("the end of the drill")
+        await asyncio.wait_for(run, PATIENCE_S)
 
 
 @asynccontextmanager
@@ -200,11 +207,6 @@ async def _begun(world: DrillWorld, run: asyncio.Task[Ending]) -> None:
         if time.monotonic() > deadline:
             raise UserError(f"the engine of the drill does not quote: {world.reason}")
         await asyncio.sleep(0.01)
-
-
-async def _ended(live: Live, run: asyncio.Task[Ending]) -> None:
-    live.stop("the end of the drill")
-    await asyncio.wait_for(run, PATIENCE_S)
 
 
 def _venue(pairs: Sequence[KeyPair], seed: int) -> LoopbackVenue:
