@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import tomlkit
 
+from engine.cli.backtest_data import data_of
+from engine.cli.backtest_run import Wanted, run_backtest
 from engine.cli.building import treasury_facts
 from engine.cli.rebuild import rebuilt
 from engine.cli.tables import status_view, why_lines
@@ -23,7 +25,10 @@ from engine.trading.disturbances import Disturbances
 from engine.trading.steward import Steward
 from engine.treasury.dates import NS_PER_DAY, day_text
 from engine.values.errors import UserError
-from engine.values.treasury_words import FloatSet, HoldingsSeen, LimitsSet
+from engine.values.events import Event
+from engine.values.records import OrderIntent
+from engine.values.step import Step
+from engine.values.treasury_words import FloatSet, HoldingsSeen, LimitsSet, ObligationSet
 from engine.values.units import BUY, SELL, decimal_text
 from tests.live_world import MARKET, PATIENT, ROOT, LiveWorld, Setting, demo_table, live_world
 
@@ -114,6 +119,7 @@ async def test_a_live_engine_follows_its_treasurys_files_and_a_replay_agrees(
         assert held == world.maker.keeper.portfolio.balance("BTT")
     _engine_is_read_with_its_float(tmp_path, picture)
     _journal_and_replay(tmp_path / "data")
+    _back_test(tmp_path)
 
 
 def _engine_is_read_with_its_float(tmp_path: Path, picture: Any) -> None:
@@ -146,6 +152,23 @@ def _journal_and_replay(home: Path) -> None:
     assert run.finish() is None
     assert told == 1
     assert run.outcomes > 10
+
+
+def _back_test(tmp_path: Path) -> None:
+    """The same config on what was recorded, with the files as they are now."""
+    made, records = load_config(tmp_path / "config.toml"), []
+    data = data_of(made, [tmp_path / "data"], 0)
+
+    def watch(event: Event, step: Step) -> None:
+        records.extend(step.records)
+
+    run_backtest(made, "x", data, Wanted(), watch)
+    asked = [record.order.side for record in records if isinstance(record, OrderIntent)]
+    assert set(asked) == {BUY, SELL}
+    assert [r.atoms for r in records if isinstance(r, FloatSet) and r.asset == "BTT"] == [
+        200 * M * 10**8
+    ]
+    assert sum(isinstance(record, ObligationSet) for record in records) == 1
 
 
 # --- the config ---------------------------------------------------------------------------------
