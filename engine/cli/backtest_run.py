@@ -8,7 +8,7 @@ import msgspec
 
 from engine.cli.backtest_data import Data, first_mids
 from engine.cli.backtest_flags import latency_of, queue_of
-from engine.cli.building import Parts, build_engine, rating_of
+from engine.cli.building import Parts, build_engine, rating_of, treasury_facts
 from engine.cli.loading import load_all
 from engine.core import Engine, EngineParams
 from engine.runtime.config import Config, config_hash
@@ -87,7 +87,8 @@ def run_backtest(
 
 
 class _Opening:
-    """The config's own ratings, told at the start; iterated once the data has a first moment."""
+    """The config's own ratings and its treasury's files, told at the start; iterated once the data
+    has a first moment."""
 
     def __init__(self, config: Config, data: Data) -> None:
         self._config = config
@@ -95,6 +96,7 @@ class _Opening:
 
     def __iter__(self) -> Iterator[Event]:
         first_ns = next((fact.at_ns for fact in self._data.facts()), 0)
+        yield from treasury_facts(self._config, first_ns)
         for market in self._config.markets:
             if market.rating is not None and market.market in self._data.instruments:
                 yield rating_of(market, first_ns)

@@ -106,7 +106,11 @@ def _fed(run: Replay, source: Iterable[Entry], *, is_verified: bool) -> Differen
 
 def _why(run: Replay, until_ns: Ns) -> list[dict[str, Any]]:
     now_ns = until_ns or run.engine.now_ns
-    return [why_of(maker, now_ns) for maker in run.engine.makers.values()]
+    told = run.engine.neighbours.treasury_told
+    return [
+        why_of(maker, now_ns) | {"treasury": told(market)}
+        for market, maker in run.engine.makers.items()
+    ]
 
 
 def _told(found: Difference) -> dict[str, Any]:

@@ -144,6 +144,25 @@ class WatchedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return f"{self.symbol}@{self.venue}"
 
 
+class TreasuryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[treasury]`: the treasury that the markets live on; they spend what its buckets release.
+
+    `file` is a treasury file, `statements` are files of balances that no venue of ours shows, a
+    cold wallet's above all. All of them, and those that the treasury file names, are looked at
+    every `every_s`.
+    """
+
+    file: str
+    statements: list[str] = []
+    every_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not self.file:
+            raise ValueError("file must name a treasury file")
+        if not 0.05 <= self.every_s <= 3_600:
+            raise ValueError("every_s must be 0.05 to 3600")
+
+
 class FeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[markets.features]`: the memory of the market's estimates, in seconds."""
 

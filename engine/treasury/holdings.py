@@ -92,13 +92,17 @@ class Holdings:
 
     def trade(self, fill: Traded) -> None:
         """A fill moves what the venue holds and what the market maker works with alike."""
+        self.remember(fill)
+        self.check()
+
+    def remember(self, fill: Traded) -> None:
+        """A fill of an earlier session: the same, without the proof after each of many."""
         for asset, atoms in fill.flows.items():
             key = (fill.venue, asset)
             self._held[key] = self._held.get(key, 0) + atoms
             if key in self._working:
                 self._working[key] += atoms
         self.turn(fill.asset, Spent(atoms=fill.atoms, money_atoms=fill.money_atoms), fill.at_ns)
-        self.check()
 
     def turn(self, asset: str, spent: Spent, at_ns: Ns) -> None:
         """Count a trade of ours, the market maker's or a conversion, towards the daily turnover."""
@@ -182,6 +186,15 @@ class Holdings:
             spent=self._turnover.spent(self.at_ns),
             volumes=dict(self._volumes),
         )
+
+    def held(self, place: str, asset: str) -> Atoms | None:
+        """What a place was seen to hold, with the fills since; None where nothing was said."""
+        return self._held.get((place, asset))
+
+    @property
+    def unseen(self) -> list[tuple[str, str]]:
+        """(venue, asset) of each float whose balance has not been seen, sorted."""
+        return sorted(self._unseen)
 
     @property
     def is_whole(self) -> bool:

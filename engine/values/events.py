@@ -32,6 +32,7 @@ from engine.values.facts import (
     TopOfBook,
     Trade,
 )
+from engine.values.treasury_words import TreasuryFact
 from engine.values.units import Atoms, Lot, Ns, Side, Tick
 from engine.values.words import Halt, PlaybookSet, RatingLabel, RatingSet, Resume, Stop
 
@@ -79,6 +80,7 @@ __all__ = [
     "Timer",
     "TopOfBook",
     "Trade",
+    "TreasuryFact",
     "VenueState",
 ]
 
@@ -249,4 +251,6 @@ LinkFact: TypeAlias = (
     | Quarantined
 )
 OperatorFact: TypeAlias = RatingSet | PlaybookSet | Halt | Resume | Stop
-Event: TypeAlias = MarketFact | BarFact | OrderFact | AccountFact | LinkFact | OperatorFact
+Event: TypeAlias = (
+    MarketFact | BarFact | OrderFact | AccountFact | LinkFact | OperatorFact | TreasuryFact
+)
