@@ -8,6 +8,7 @@ is known to be, both sides are pulled. It decides by facts alone, so that a repl
 from collections.abc import Callable, Iterable
 from typing import Any, assert_never, get_args
 
+from engine.trading.client_ids import ClientIds
 from engine.trading.maker import Maker
 from engine.trading.treasury_told import account_told, name_of, released_told
 from engine.trading.turns import next_turn_ns
@@ -16,6 +17,7 @@ from engine.treasury.bands import Bands
 from engine.treasury.facts import Spent
 from engine.treasury.release import Release, bands_of_release
 from engine.treasury.treasury import Treasury, TreasuryRecord
+from engine.values.action_records import ActionWord
 from engine.values.events import BookLost, Disconnected, Event, Fill, Stream, Timer, VenueState
 from engine.values.records import Adjusted, HedgeMoved, Opening, OrderIntent, Record
 from engine.values.step import Step
@@ -61,7 +63,9 @@ class Steward:
     def __repr__(self) -> str:
         return f"<steward of {[ward.maker.market for ward in self._wards]} {self._unready()}>"
 
-    def join(self, makers: dict[str, Maker], heed: Callable[[Maker, Bands], None]) -> None:
+    def join(
+        self, makers: dict[str, Maker], ids: ClientIds, heed: Callable[[Maker, Bands], None]
+    ) -> None:
         scheme = self.treasury.holdings.scheme
         self._makers, self._heed = makers, heed
         items = {market: maker.quoter.setup.instrument for market, maker in makers.items()}
@@ -108,6 +112,10 @@ class Steward:
             for each in self.treasury.waiting:
                 told = f"limit {each.name!r}: wider, or gone; waits for a second person"
                 step.alert("", fact.at_ns, "notice", told)
+
+    def take(self, word: ActionWord, step: Step) -> None:
+        """Only a treasury with an [authority] has a desk (`treasury_work`)."""
+        step.alert("", word.at_ns, "warning", "treasury: a word came, and there is no desk")
 
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         kind = type(event)

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from engine.trading.client_ids import ClientIds
 from engine.trading.maker import Maker
 from engine.treasury.bands import Bands
+from engine.values.action_records import ActionWord
 from engine.values.events import Event
 from engine.values.records import Record
 from engine.values.step import Step
@@ -15,8 +17,10 @@ from engine.values.units import Ns
 class Treasurer(Protocol):
     """Told every fact and every record once; answers by the bands that markets are given."""
 
-    def join(self, makers: dict[str, Maker], heed: Callable[[Maker, Bands], None]) -> None:
-        """The makers of this engine; `heed` gives one of them other bands."""
+    def join(
+        self, makers: dict[str, Maker], ids: ClientIds, heed: Callable[[Maker, Bands], None]
+    ) -> None:
+        """The makers of this engine and its order ids; `heed` gives a maker other bands."""
         ...
 
     def remember(self, record: Record) -> None:
@@ -25,6 +29,10 @@ class Treasurer(Protocol):
 
     def learn(self, fact: TreasuryFact, step: Step) -> None:
         """The word of a person or a file. `after` hears of the same fact when it is joined."""
+        ...
+
+    def take(self, word: ActionWord, step: Step) -> None:
+        """A signed word of a person, or a loaded file, about actions of the treasury."""
         ...
 
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
