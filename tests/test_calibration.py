@@ -20,7 +20,7 @@ def made(seed, seconds=6_000):
         bid = round(mid - 0.5)
         calibration.on_top(at_ns, bid, bid + 1)
         while due < i * 0.1:
-            due += dice.expovariate(A)
+            due += dice.expovariate(2 * A)  # market orders of both sides
             side = dice.choice(list(Side))
             reach = dice.expovariate(K)
             tick = bid + 0.5 + side.sign * reach

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from engine.cli import backtest_options as options
 from engine.cli.backtest_data import data_of
 from engine.cli.backtest_run import Ran, Wanted, check_flags, run_backtest
 from engine.cli.progress import shown
@@ -27,15 +28,13 @@ def backtest(
         list[Path] | None, typer.Option(help="Data directories, recordings or wire captures.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of all chance in the run.")] = 0,
-    queue: Annotated[
-        str, typer.Option(help="Queue model: power:N, log or risk-averse.")
-    ] = "power:1",
-    latency: Annotated[
-        str, typer.Option(help="UP[,DOWN]: 5ms, lognormal:5ms:0.5 or table:FILE.")
-    ] = "5ms",
-    feed: Annotated[str, typer.Option(help="Age of a public fact when it was recorded.")] = "5ms",
-    fees: Annotated[str, typer.Option(help="MAKER,TAKER in ppm, instead of the venue's.")] = "",
-    balance: Annotated[str, typer.Option(help="Opening money like BTC=1,USDT=500.")] = "",
+    queue: options.Queue = "power:1",
+    latency: options.Ways = "5ms",
+    feed: options.Feed = "5ms",
+    fees: options.Fees = "",
+    turnover: options.Turnover = "0",
+    limits: options.Limits = "100/10s,200000/1d",
+    balance: options.Balance = "",
     epoch: Annotated[int, typer.Option(help="Which session of a data directory.")] = 0,
     out: Annotated[
         Path | None, typer.Option(help="Write fills, decisions and equity curve here, as JSON.")
@@ -53,7 +52,16 @@ def backtest(
     paths = [*(data or []), *(more or [])]
     if not paths:
         raise UserError("--data: name what to run on")
-    wanted = Wanted(seed=seed, queue=queue, latency=latency, feed=feed, fees=fees, balance=balance)
+    wanted = Wanted(
+        seed=seed,
+        queue=queue,
+        latency=latency,
+        feed=feed,
+        fees=fees,
+        turnover=turnover,
+        limits=limits,
+        balance=balance,
+    )
     check_flags(wanted)  # a mistake in them must not cost the reading of the data
     loaded = load_config(config)
     found = msgspec.structs.replace(data_of(loaded, paths, epoch), shown=shown)
@@ -67,7 +75,7 @@ def backtest(
     if json:
         as_json(answer)
     else:
-        as_text(*_lines(answer))
+        as_text(*_lines(answer, ran.seconds))
 
 
 def _write(path: Path, ran: Ran) -> None:
@@ -79,15 +87,16 @@ def _write(path: Path, ran: Ran) -> None:
 
 
 def summary(ran: Ran) -> dict[str, Any]:
-    """The result for a script: amounts as decimal text in the quote asset."""
-    result, spent_s = ran.result, ran.seconds
+    """The result for a script: amounts as decimal text in the quote asset.
+
+    Equal runs give equal bytes: how long it took is for people only.
+    """
+    result = ran.result
     return {
         "facts": result.facts,
         "processed": result.processed,
         "decided": result.decided,
         "data_s": (result.ended_ns - result.began_ns) / NS_PER_S,
-        "seconds": spent_s,
-        "facts_per_s": result.facts / spent_s if spent_s else 0.0,
         "digest": result.digest,
         "markets": [_market(each, ran.instruments[name]) for name, each in result.markets.items()],
         "assumed": ran.assumed,
@@ -121,10 +130,11 @@ def _market(tally: MarketTally, item: Instrument) -> dict[str, Any]:
     }
 
 
-def _lines(answer: dict[str, Any]) -> list[str]:
+def _lines(answer: dict[str, Any], spent_s: float) -> list[str]:
+    facts = answer["facts"]
     lines = [
-        f"{answer['facts']:,} facts of {answer['data_s']:,.0f} s in {answer['seconds']:.1f} s "
-        f"({answer['facts_per_s']:,.0f} a second), digest {answer['digest']}"
+        f"{facts:,} facts of {answer['data_s']:,.0f} s in {spent_s:.1f} s "
+        f"({facts / max(spent_s, 1e-9):,.0f} a second), digest {answer['digest']}"
     ]
     for market in answer["markets"]:
         lines.append(f"{market['market']}")

@@ -15,8 +15,11 @@ from adapters.loopback.config import btc_usdt
 from adapters.loopback.recorded import Survey, survey, surveyed_spec
 from adapters.transport.capture import read_lines
 from engine.cli.backtest_imported import Imports
+from engine.cli.backtest_words import Words
 from engine.cli.data_sources import has_frames
-from engine.runtime.config import Config
+from engine.cli.rebuild import config_of
+from engine.runtime.config import Config, MarketConfig
+from engine.runtime.config_tables import WatchedConfig
 from engine.runtime.recording import DIRECTORY_NAME, SUFFIX, Session, entries, sessions
 from engine.sim.backtest import merged
 from engine.sim.recorded import PublicHalf, Source, own_reports
@@ -42,17 +45,19 @@ class Data(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     hash: str
     notes: list[str]
+    sessions: list[Session] = []
     shown: Callable[[Source], Source] = iter
 
 
-def data_of(config: Config, paths: list[Path], epoch: int) -> Data:
+def data_of(config: Config, paths: list[Path], epoch: int, *, has_words: bool = True) -> Data:
     """By what the paths hold; sessions stand alone, all else may be put together.
 
-    Raises UserError.
+    Without `has_words` the ratings and playbooks of a session are not told. Raises UserError.
     """
     are_sessions = [is_session(path) for path in paths]
     if all(are_sessions):
-        return _of_sessions([_session(path, epoch) for path in paths])
+        chosen = [_session(path, epoch) for path in paths]
+        return _of_sessions([Words(config, each, is_mute=not has_words) for each in chosen])
     if any(are_sessions):
         raise UserError("--data: either recorded sessions or other data, not both")
     if all(is_spot_wire(path) for path in paths):
@@ -110,7 +115,8 @@ def _session(path: Path, epoch: int) -> Session:
     return found[-1]
 
 
-def _of_sessions(found: list[Session]) -> Data:
+def _of_sessions(words: list[Words]) -> Data:
+    found = [each.session for each in words]
     instruments: dict[str, Instrument] = {}
     for session in found:
         for each in session.header.instruments:
@@ -120,24 +126,24 @@ def _of_sessions(found: list[Session]) -> Data:
     reports = [list(own_reports(_facts(session))) for session in found]
     return Data(
         instruments=instruments,
-        facts=lambda: merged(map(_public, found, reports)),
+        facts=lambda: merged(map(_public, words, reports)),
         opening=_openings(found),
         kind="recorded session",
         hash=hash_of(file for session in found for file in session.files),
         notes=[
             "our orders of then were taken out of the book; best prices were not compared",
-            "what people said then (ratings, halts) was not told again",
+            *dict.fromkeys(note for each in words for note in each.notes),
         ],
+        sessions=found,
     )
 
 
-def _public(session: Session, reports: list[OrderReport]) -> Iterator[Event]:
-    return PublicHalf(_own_orders_show(session), reports).facts(_facts(session))
-
-
-def _own_orders_show(session: Session) -> dict[str, bool]:
-    config = msgspec.json.decode(session.header.config, type=Config)
-    return {each.market: each.own_orders_show for each in config.markets}
+def _public(words: Words, reports: list[OrderReport]) -> Iterator[Event]:
+    session = words.session
+    yield from words.before()
+    config = config_of(session.header)
+    own_orders_show = {each.market: each.own_orders_show for each in config.markets}
+    yield from PublicHalf(own_orders_show, reports, words.is_told).facts(_facts(session))
 
 
 def _facts(session: Session) -> Iterator[Event]:
@@ -167,18 +173,22 @@ def _openings(found: list[Session]) -> dict[str, dict[str, Atoms]]:
 
 
 def _of_capture(config: Config, paths: list[Path]) -> Data:
-    """Every market of the config whose symbol is in the capture; none is the user's mistake."""
+    """Every market of the config whose symbol is in the capture; none is the user's mistake.
+
+    Those that are only watched come too, but do not make it a capture of this config.
+    """
 
     def lines() -> Iterator[tuple[Ns, bytes]]:
         return ((at_ns, frame) for _, at_ns, frame in islice(read_lines(paths), SURVEY_LINES))
 
     found = survey(lines)
     instruments = {}
-    for market in config.markets:
+    wanted: list[MarketConfig | WatchedConfig] = [*config.markets, *config.watched]
+    for market in wanted:
         symbol = market.symbol.replace("/", "")
         if symbol in found.symbols:
             instruments[market.market] = _instrument(symbol, market.venue, found)
-    if not instruments:
+    if not any(market.market in instruments for market in config.markets):
         seen = ", ".join(found.symbols) or "none"
         raise UserError(f"--data: no market of the config is in the capture; in it are: {seen}")
     return Data(

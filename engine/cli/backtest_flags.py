@@ -1,26 +1,36 @@
 """The flags of a back-test, read and checked: queue models and delays in words."""
 
 import re
+from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 
 import msgspec
 
 from engine.sim.latency import Constant, Delay, Latency, LogNormal, Table
 from engine.sim.matching.queue import Log, Power, QueueModel, RiskAverse
+from engine.sim.venue_terms import OrderLimit, Terms, Tier
 from engine.values.errors import UserError
-from engine.values.units import NS_PER_MS, NS_PER_S, Ns
+from engine.values.units import NS_PER_MS, NS_PER_S, PPM, Ns
 
 SPAN = re.compile(r"(\d+(?:\.\d+)?)(ns|us|ms|s)")
 UNITS = {"ns": 1, "us": 1_000, "ms": NS_PER_MS, "s": NS_PER_S}
 CUT = 100
 """A drawn delay is at most this many medians."""
+DELAY_NS_MAX = 3600 * NS_PER_S
+LIMIT = re.compile(r"(\d+)/(\d+)(s|m|h|d)")
+LIMIT_UNITS = {"s": NS_PER_S, "m": 60 * NS_PER_S, "h": 3600 * NS_PER_S, "d": 86_400 * NS_PER_S}
+POWER_MAX = 100.0
+RECORDED, NO_LIMITS = "recorded", "none"
+Ways = Callable[[str], tuple[Delay, Delay]]
+"""The recorded delays, up and down, of a session's orders; "" is the one that is run on."""
 
 
 def queue_of(text: str) -> QueueModel:
     """Raises UserError."""
     name, _, power = text.partition(":")
     try:
-        if name == "power" and (n := float(power or "1")) > 0:
+        if name == "power" and 0 < (n := float(power or "1")) <= POWER_MAX:
             return Power(n)
     except ValueError:
         pass
@@ -31,12 +41,57 @@ def queue_of(text: str) -> QueueModel:
     raise UserError(f"--queue {text!r} is none of power:N, log, risk-averse")
 
 
-def latency_of(text: str, feed: str) -> Latency:
-    """`UP,DOWN`, or one for both. Raises UserError."""
-    up, _, down = text.partition(",")
-    return Latency(
-        up=_delay(up, text), down=_delay(down or up, text), feed_ns=_span(feed, f"--feed {feed!r}")
-    )
+def latency_of(text: str, feed: str, ways: Ways | None = None) -> Latency:
+    """`UP,DOWN`, one for both, or `recorded[:SESSION]`, which `ways` reads. Raises UserError."""
+    feed_ns = _span(feed, f"--feed {feed!r}")
+    if is_recorded(text):
+        assert ways is not None
+        up, down = ways(text.partition(":")[2])
+        return Latency(up=up, down=down, feed_ns=feed_ns)
+    there, _, back = text.partition(",")
+    return Latency(up=_delay(there, text), down=_delay(back or there, text), feed_ns=feed_ns)
+
+
+def is_recorded(text: str) -> bool:
+    return text.partition(":")[0] == RECORDED
+
+
+def terms_of(fees: str, turnover: str, limits: str) -> Terms:
+    """What the venue holds the account to. Raises UserError.
+
+    `fees` is `MAKER,TAKER` in ppm, or tiers as `0:MAKER,TAKER/50000:MAKER,TAKER`; "" leaves them to
+    the instruments. `limits` are `ORDERS/WINDOW` after each other, or `none`.
+    """
+    try:
+        before = int(turnover)
+    except ValueError as error:
+        raise UserError(f"--turnover {turnover!r} is no whole amount") from error
+    tiers = tuple(_tier(part, fees) for part in fees.split("/")) if fees else ()
+    rows = [] if limits == NO_LIMITS else [_limit(part, limits) for part in limits.split(",")]
+    try:
+        return Terms(tiers=tiers, turnover=before, limits=tuple(rows))
+    except ValueError as error:
+        raise UserError(f"--fees, --turnover, --limits: {error}") from error
+
+
+def _tier(text: str, whole: str) -> Tier:
+    floor, colon, rates = text.rpartition(":")
+    try:
+        maker, taker = (int(part) for part in rates.split(","))
+        found = Tier(turnover_from=int(floor) if colon else 0, maker_ppm=maker, taker_ppm=taker)
+    except ValueError as error:
+        told = "is not MAKER,TAKER in ppm, nor tiers like 0:1000,1000/50000:900,1000"
+        raise UserError(f"--fees {whole!r} {told}") from error
+    if max(abs(maker), abs(taker)) > PPM:
+        raise UserError(f"--fees {whole!r}: more than the whole price")
+    return found
+
+
+def _limit(text: str, whole: str) -> OrderLimit:
+    found = LIMIT.fullmatch(text)
+    if found is None:
+        raise UserError(f"--limits {whole!r} is not ORDERS/WINDOW like 100/10s,200000/1d, nor none")
+    return OrderLimit(orders_max=int(found[1]), window_ns=int(found[2]) * LIMIT_UNITS[found[3]])
 
 
 def _delay(text: str, whole: str) -> Delay:
@@ -52,6 +107,8 @@ def _delay(text: str, whole: str) -> Delay:
 
 def _drawn(median_ns: Ns, sigma: str, flag: str) -> LogNormal:
     try:
+        if not isfinite(float(sigma)):
+            raise ValueError(sigma)
         return LogNormal(median_ns=median_ns, sigma=float(sigma), ns_max=CUT * median_ns)
     except ValueError as error:
         raise UserError(f"{flag}: lognormal:MEDIAN:SIGMA, both above 0") from error
@@ -71,4 +128,7 @@ def _span(text: str, flag: str) -> Ns:
     found = SPAN.fullmatch(text)
     if found is None:
         raise UserError(f"{flag}: a time like 5ms, 250us or 0.1s is wanted")
-    return round(float(found[1]) * UNITS[found[2]])
+    delay_ns = float(found[1]) * UNITS[found[2]]
+    if delay_ns > DELAY_NS_MAX:
+        raise UserError(f"{flag}: more than an hour")
+    return round(delay_ns)

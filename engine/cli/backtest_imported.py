@@ -15,6 +15,7 @@ from engine.cli.data_sources import (
     wished,
 )
 from engine.runtime.config import Config, MarketConfig
+from engine.runtime.config_tables import WatchedConfig
 from engine.values.errors import UserError
 from engine.values.events import (
     BarForming,
@@ -101,10 +102,10 @@ def names_of(config: Config, found: list[Instrument]) -> tuple[dict[str, str], l
 
 def _fitting(config: Config, item: Instrument) -> str:
     """The config's market for one of the data, "" where there is none."""
-    known = [market.market for market in config.markets]
-    if item.market in known:
+    known: list[MarketConfig | WatchedConfig] = [*config.markets, *config.watched]
+    if item.market in [each.market for each in known]:
         return item.market
-    by_symbol = [each for each in config.markets if squashed(each.symbol) == squashed(item.symbol)]
+    by_symbol = [each for each in known if squashed(each.symbol) == squashed(item.symbol)]
     by_venue = [each for each in by_symbol if item.venue in _venue_names(config, each)]
     fitting = by_venue or by_symbol
     if len(fitting) > 1:
@@ -115,7 +116,7 @@ def _fitting(config: Config, item: Instrument) -> str:
     return fitting[0].market if fitting else ""
 
 
-def _venue_names(config: Config, market: MarketConfig) -> tuple[str, str]:
+def _venue_names(config: Config, market: MarketConfig | WatchedConfig) -> tuple[str, str]:
     return market.venue, config.venue(market.venue).exchange
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from engine.cli.backtest_data import Data, first_mids
-from engine.cli.backtest_flags import latency_of, queue_of
+from engine.cli.backtest_flags import is_recorded, latency_of, queue_of, terms_of
+from engine.cli.backtest_ways import ways_of
 from engine.cli.building import Parts, build_engine, desk_words, rating_of, treasury_facts
 from engine.cli.loading import load_all
 from engine.core import Engine, EngineParams
@@ -15,15 +16,15 @@ from engine.runtime.config import Config, config_hash
 from engine.sim.account import Account
 from engine.sim.account_orders import exponents_of
 from engine.sim.backtest import Backtest, Params, Result, Watch
-from engine.sim.matching.queue import QueueModel
 from engine.sim.trail import Trail
+from engine.sim.venue_terms import Terms
 from engine.trading.keeper import KeeperParams
 from engine.trading.maker import MakerParams
 from engine.trading.reconcile import ReconcileParams
 from engine.values.errors import UserError
 from engine.values.events import Event
 from engine.values.instrument import Instrument
-from engine.values.units import NS_PER_MS, NS_PER_S, PPM, Atoms, decimal_text, scaled
+from engine.values.units import NS_PER_MS, NS_PER_S, Atoms, decimal_text, scaled
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     latency: str = "5ms"
     feed: str = "5ms"
     fees: str = ""
+    turnover: str = "0"
+    limits: str = "100/10s,200000/1d"
     balance: str = ""
 
 
@@ -50,18 +53,20 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
 def check_flags(wanted: Wanted) -> None:
     """Raises UserError where a word of `wanted` means nothing, whatever the data are."""
     queue_of(wanted.queue)
-    latency_of(wanted.latency, wanted.feed)
-    if wanted.fees:
-        _fees_of(wanted.fees)
+    latency_of("0ms" if is_recorded(wanted.latency) else wanted.latency, wanted.feed)
+    _terms(wanted)
 
 
 def run_backtest(
     config: Config, name: str, data: Data, wanted: Wanted, watch: Watch | None = None
 ) -> Ran:
     """Run `config`, whose file is `name`, on all of `data`. Raises UserError."""
-    model, delays = queue_of(wanted.queue), latency_of(wanted.latency, wanted.feed)
-    found = _with_fees(data, wanted.fees) if wanted.fees else data
-    accounts, money = _accounts(config, found, model, wanted.balance)
+    check_flags(wanted)
+    delays = latency_of(
+        wanted.latency, wanted.feed, lambda path: ways_of(data.sessions, path, wanted.latency)
+    )
+    found = _with_fees(data, _terms(wanted))
+    accounts, money = _accounts(config, found, wanted)
     engine = _engine(config, name, found)
     run = Backtest(engine, accounts, Params(seed=wanted.seed, latency=delays), watch)
     began_s = time.perf_counter()
@@ -135,11 +140,12 @@ def _engine(config: Config, name: str, data: Data) -> Engine:
 
 
 def _accounts(
-    config: Config, data: Data, model: QueueModel, balance: str
+    config: Config, data: Data, wanted: Wanted
 ) -> tuple[dict[str, Account], dict[str, str]]:
     """An account a venue, and what it opens with as text."""
     accounts: dict[str, Account] = {}
     told: dict[str, str] = {}
+    model, terms = queue_of(wanted.queue), _terms(wanted)
     traded = {market.market for market in config.markets}
     for venue in dict.fromkeys(item.venue for item in data.instruments.values()):
         mine = [i for i in data.instruments.values() if i.venue == venue and i.market in traded]
@@ -147,8 +153,8 @@ def _accounts(
             continue
         exponents = exponents_of(mine)
         opened = data.opening.get(venue) or _targets(config, data, mine)
-        opening = {**opened, **_balances(balance, exponents)}
-        accounts[venue] = Account(mine, opening, model)
+        opening = {**opened, **_balances(wanted.balance, exponents)}
+        accounts[venue] = Account(mine, opening, model, terms)
         told |= {
             asset: decimal_text(atoms, exponents[asset])
             for asset, atoms in accounts[venue].atoms.items()
@@ -184,20 +190,19 @@ def _targets(config: Config, data: Data, mine: list[Instrument]) -> dict[str, At
     return opening
 
 
-def _fees_of(text: str) -> tuple[int, int]:
-    try:
-        maker, taker = (int(part) for part in text.split(","))
-    except ValueError as error:
-        raise UserError(f"--fees {text!r} is not MAKER,TAKER in ppm") from error
-    if max(abs(maker), abs(taker)) > PPM:
-        raise UserError(f"--fees {text!r}: more than the whole price")
-    return maker, taker
+def _terms(wanted: Wanted) -> Terms:
+    return terms_of(wanted.fees, wanted.turnover, wanted.limits)
 
 
-def _with_fees(data: Data, text: str) -> Data:
-    maker, taker = _fees_of(text)
+def _with_fees(data: Data, terms: Terms) -> Data:
+    """What the strategy is told of fees is the tier that the run begins in."""
+    if not terms.tiers:
+        return data
+    first = terms.tier(terms.turnover)
     changed = {
-        market: msgspec.structs.replace(item, maker_fee_ppm=maker, taker_fee_ppm=taker)
+        market: msgspec.structs.replace(
+            item, maker_fee_ppm=first.maker_ppm, taker_fee_ppm=first.taker_ppm
+        )
         for market, item in data.instruments.items()
     }
     return msgspec.structs.replace(data, instruments=changed)

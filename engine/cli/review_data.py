@@ -186,7 +186,8 @@ def _joined(
 
 def data_for(session: Session) -> Data:
     """The public half of one session. Raises UserError."""
-    return data_of(config_of(session.header), [session.files[0]], session.header.epoch)
+    config, file = config_of(session.header), session.files[0]
+    return data_of(config, [file], session.header.epoch, has_words=False)
 
 
 def recorded_marks(data: Data, source: Source) -> dict[str, Marks]:

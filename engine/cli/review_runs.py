@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from engine.cli.backtest_data import Data
-from engine.cli.backtest_flags import latency_of, queue_of
+from engine.cli.backtest_flags import latency_of
 from engine.cli.backtest_run import Wanted, _accounts, _engine, _Opening
 from engine.cli.progress import shown
 from engine.cli.rebuild import config_of
@@ -152,7 +152,7 @@ def _run(session: Session, data: Data, told: list[list[Event]], way: Way) -> dic
     """One life. Everything but the words is as in `ballast backtest` with its usual flags."""
     config, wanted = config_of(session.header), Wanted()
     name = f"the recorded config of session {session.header.epoch}"
-    accounts, _ = _accounts(config, data, queue_of(wanted.queue), wanted.balance)
+    accounts, _ = _accounts(config, data, wanted)
     engine, noted = _engine(config, name, data), Noted(data.instruments)
     latency = latency_of(wanted.latency, wanted.feed)
     params = Params(seed=wanted.seed, latency=latency, sample_ns=SAMPLE_NS)

@@ -10,7 +10,6 @@ import msgspec
 import tomlkit
 
 from engine.cli.backtest_data import Data, data_of
-from engine.cli.backtest_flags import queue_of
 from engine.cli.backtest_run import Ran, Wanted, _accounts, _engine, _Opening, run_backtest
 from engine.cli.new_market import SPECS, START_NS
 from engine.cli.new_strategy import filled
@@ -90,7 +89,7 @@ class SimVenue:
         item, preset = market_of(config)
         crowd = Crowd(item, preset, seed)
         data = _synthetic(item, lambda: [crowd.snapshot(self.clock.now_ns)], "")
-        accounts, _ = _accounts(config, data, queue_of("power:1"), "")
+        accounts, _ = _accounts(config, data, Wanted())
         engine = _engine(config, config.name, data)
         self.decisions, self.alerts = [], []
         self._trial = Trial(engine, accounts[item.venue], crowd, self._watch)

@@ -34,14 +34,14 @@ def steward_of(config: Config, instruments: dict[str, Instrument]) -> Treasurer:
     treasury = Treasury(scheme, file.liquid, file.scores)
     facts = start_facts(config.treasury, config.treasury_texts, 0)
     steward = Steward(treasury, [name_of(fact) for fact in facts])
-    authority = authority_in(file)
+    authority = authority_in(file) if config.treasury.roster else None
     return steward if authority is None else _at_work(config, file, steward, authority)
 
 
 def _at_work(
     config: Config, file: TreasuryFile, steward: Steward, authority: Authority
 ) -> TreasuryWork:
-    """With a policy of approvals the treasury acts, too."""
+    """With people who may sign the treasury acts, too."""
     wanted = config.treasury
     assert wanted is not None
     conversions = None

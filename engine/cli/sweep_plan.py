@@ -11,7 +11,6 @@ import msgspec
 import tomlkit
 
 from engine.cli.backtest_data import Data, data_of
-from engine.cli.backtest_flags import queue_of
 from engine.cli.backtest_run import Wanted, _accounts, _engine, check_flags
 from engine.cli.loading import load_all
 from engine.cli.sweep_job import CODE_HASH, Job
@@ -66,7 +65,7 @@ def _job(asked: Asked, table: dict[str, Any], settings: Settings, data: Data) ->
     """Everything of the run is made once here, but for the run itself."""
     config, loaded, wanted = _checked(asked, table, settings)
     with _named(settings):
-        _accounts(config, data, queue_of(wanted.queue), wanted.balance)
+        _accounts(config, data, wanted)
         _engine(config, str(asked.config), data)
     hashes = tuple(each.file_hash for each in loaded)
     whole = [config_hash(config), hashes, CODE_HASH, wanted, data.hash, asked.step_ns]

@@ -40,7 +40,6 @@ Log = Annotated[
 Html = Annotated[Path | None, typer.Option("--html", help="Write one page that prints.")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write a file a table into a directory.")]
 Xlsx = Annotated[Path | None, typer.Option("--xlsx", help="Write a workbook, a sheet a table.")]
-Json = Annotated[bool, typer.Option("--json", help="One object on the last line.")]
 
 
 def report(
@@ -53,7 +52,7 @@ def report(
     html: Html = None,
     csv: Csv = None,
     xlsx: Xlsx = None,
-    json: Json = False,
+    json: Annotated[bool, typer.Option("--json", help="One object on the last line.")] = False,
 ) -> None:
     """The report of a day, a week or a month, exceptions first. Exit code 1 where any item of the
     checklist is failing."""

@@ -156,7 +156,6 @@ class Book:
         self._refresh()
 
     def has_excess(self) -> bool:
-        """Are there more levels on a side than are kept?"""
         return self.bids.has_excess() or self.asks.has_excess()
 
     def clear(self) -> None:

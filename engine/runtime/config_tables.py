@@ -151,10 +151,11 @@ class TreasuryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     cold wallet's above all. All of them, and those that the treasury file names, are looked at
     every `every_s`.
 
-    Where the treasury file has an [authority], actions are asked for, signed and done: `roster` is
-    the file of the people who may. `conversions` are rows of the gate for what the treasury itself
-    sells and buys, without any those of the market; `function` and `code` are what the engine's own
-    requests carry, "" for the first that the policy knows.
+    `roster` is the file of the people who may sign: with it actions are asked for, signed and done
+    by the treasury file's [authority]; without it the treasury only rules the quotes.
+    `conversions` are rows of the gate for what the treasury itself sells and buys, without any
+    those of the market; `function` and `code` are what the engine's own requests carry, "" for the
+    first that the policy knows.
     """
 
     file: str

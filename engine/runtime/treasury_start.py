@@ -68,20 +68,19 @@ def desk_words(
 
     What is in force already says nothing new to the desk; what is wider waits for its approval.
     """
-    file = file_in(wanted, texts)
-    authority = authority_in(file)
-    if authority is None:
-        if wanted.roster:
-            raise UserError(f"{wanted.file}: authority: missing, and the config names a roster")
+    if not wanted.roster:
         return []
+    authority = authority_in(file_in(wanted, texts))
+    if authority is None:
+        raise UserError(f"{wanted.file}: authority: missing, and the config names a roster")
     for name, given, known in (
         ("function", wanted.function, authority.functions),
         ("code", wanted.code, authority.codes),
     ):
         if given and given not in known:
             raise UserError(f'treasury.{name}: "{given[:40]}" is none of: {", ".join(known)}')
-    found: list[AuthoritySet | RosterSet] = [authority_word(authority, wanted.file, WHO, at_ns)]
-    if wanted.roster:
-        people = roster_in(texts[wanted.roster], wanted.roster)
-        found.append(roster_word(people, wanted.roster, WHO, at_ns))
-    return found
+    people = roster_in(texts[wanted.roster], wanted.roster)
+    return [
+        authority_word(authority, wanted.file, WHO, at_ns),
+        roster_word(people, wanted.roster, WHO, at_ns),
+    ]

@@ -66,7 +66,9 @@ class TreasuryWatch:
             stamps = tuple(_stamp(path) for path in self._paths())
             if stamps != self._stamps:
                 self._stamps = stamps
-                for fact in self.read():
+                facts, mistakes = await asyncio.to_thread(self._looked)
+                self._report(mistakes)
+                for fact in facts:
                     inbox.put(fact)
             await asyncio.sleep(every_s)
 
@@ -79,18 +81,26 @@ class TreasuryWatch:
 
     def read(self) -> list[FileFact]:
         """What is new since the last look, the limits first."""
-        now_ns, mistakes = self._clock.now_ns(), []
-        found = []
+        found, mistakes = self._looked()
+        self._report(mistakes)
+        return found
+
+    def _looked(self) -> tuple[list[FileFact], list[str]]:
+        now_ns = self._clock.now_ns()
+        found: list[FileFact] = []
+        mistakes: list[str] = []
         for look in (self._limits, self._obligations, self._locks, self._balances):
             try:
                 found += [fact for fact in look(now_ns) if self._is_new(fact)]
             except UserError as error:
                 mistakes += str(error).splitlines()
+        return found, mistakes
+
+    def _report(self, mistakes: list[str]) -> None:
         for text in mistakes:
             if text not in self._mistakes:
                 self._tell(text)
         self._mistakes = frozenset(mistakes)
-        return found
 
     def _is_new(self, fact: FileFact) -> bool:
         key, digest = _mark(fact)

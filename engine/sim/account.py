@@ -8,13 +8,19 @@ from collections.abc import Iterable
 from itertools import count
 from typing import assert_never
 
-from engine.sim.account_orders import US, Order, absent, exponents_of, failed, new_order
+from engine.sim.account_orders import (
+    US,
+    Order,
+    absent,
+    exponents_of,
+    failed,
+    new_order,
+    too_many,
+)
 from engine.sim.matching.queue import QueueModel
 from engine.sim.matching.shadow import ShadowBook
-from engine.sim.matching.terms import (
-    Match,
-    Outcome,
-)
+from engine.sim.matching.terms import Match, Outcome
+from engine.sim.venue_terms import OrderWindows, Terms, Turnover
 from engine.values.commands import Amend, Cancel, CancelAll, Command, Place, QueryOrder, Reconcile
 from engine.values.errors import Failure
 from engine.values.events import (
@@ -31,17 +37,24 @@ from engine.values.events import (
     VenueState,
 )
 from engine.values.instrument import Instrument
-from engine.values.units import PPM, Atoms, Lot, Ns, Side
+from engine.values.units import PPM, Atoms, Lot, Ns, Ppm, Side
+
+NO_TERMS = Terms()
 
 
 class Account:
     """Some markets of one venue. `opening` holds atoms by asset, in the finest exponent of each.
 
-    Fees are taken from what is received, as the instrument says, rounded up: never flattering.
+    Fees are taken from what is received, by `terms` or else as the instrument says, rounded up:
+    never flattering. All that is traded for one quote asset counts for the tier of its markets.
     """
 
     def __init__(
-        self, instruments: Iterable[Instrument], opening: dict[str, Atoms], model: QueueModel
+        self,
+        instruments: Iterable[Instrument],
+        opening: dict[str, Atoms],
+        model: QueueModel,
+        terms: Terms = NO_TERMS,
     ) -> None:
         self.instruments = {each.market: each for each in instruments}
         self.books = {market: ShadowBook(model) for market in self.instruments}
@@ -52,6 +65,11 @@ class Account:
         self._open: dict[str, dict[int, Order]] = {market: {} for market in self.instruments}
         self._ids = count(1)
         self._trade_ids = count(1)
+        self._windows = OrderWindows(terms.limits)
+        quotes = {each.quote for each in self.instruments.values()} if terms.tiers else set()
+        self._turnovers = {
+            quote: Turnover(terms, 10 ** self.exponents[quote]) for quote in sorted(quotes)
+        }
 
     def __repr__(self) -> str:
         return f"<account {self.atoms} {len(self.open_orders())} open>"
@@ -142,6 +160,10 @@ class Account:
 
     def _place(self, place: Place, now_ns: Ns) -> list[Event]:
         assert place.client_id not in self.orders, f"client id {place.client_id} came twice"
+        rest_ns, limit = self._windows.rest_ns(now_ns)
+        if rest_ns:
+            return [too_many(place, now_ns, limit, rest_ns)]
+        self._windows.add(now_ns)
         if refusal := self._refusal(place):
             return [failed(place, now_ns, refusal)]
         order = Order(
@@ -229,8 +251,7 @@ class Account:
         item = self.instruments[place.market]
         base, quote = item.flows(place.side, match.tick, match.lots)
         asset, got = (item.base, base) if place.side is Side.BUY else (item.quote, quote)
-        rate = item.maker_fee_ppm if is_maker else item.taker_fee_ppm
-        fee = -(-got * rate // PPM)
+        fee = -(-got * self._rate(item, abs(quote), is_maker, now_ns) // PPM)
         self.atoms[item.base] += base * self._finer(item, item.base)
         self.atoms[item.quote] += quote * self._finer(item, item.quote)
         self.atoms[asset] -= fee * self._finer(item, asset)
@@ -248,6 +269,15 @@ class Account:
             fee_asset=asset,
             is_maker=is_maker,
         )
+
+    def _rate(self, item: Instrument, paid: Atoms, is_maker: bool, now_ns: Ns) -> Ppm:
+        """The fee of one fill, which counts in the turnover of the days to come."""
+        turnover = self._turnovers.get(item.quote)
+        if turnover is None:
+            return item.maker_fee_ppm if is_maker else item.taker_fee_ppm
+        tier = turnover.tier(now_ns)
+        turnover.add(now_ns, paid * self._finer(item, item.quote))
+        return tier.maker_ppm if is_maker else tier.taker_ppm
 
     def _state(self, command: Reconcile, now_ns: Ns) -> VenueState:
         mine = [

@@ -84,6 +84,19 @@ def failed(place: Place, now_ns: Ns, refusal: str) -> OrderFailed:
     )
 
 
+def too_many(place: Place, now_ns: Ns, limit: str, rest_ns: Ns) -> OrderFailed:
+    """Refused for now: it did not happen, and the venue says when to come again."""
+    return OrderFailed(
+        market=place.market,
+        client_id=place.client_id,
+        at_ns=now_ns,
+        failure=Failure.TRANSIENT,
+        code="-1015",
+        text=limit,
+        retry_after_ns=rest_ns,
+    )
+
+
 def absent(command: QueryOrder, now_ns: Ns) -> OrderAbsent:
     return OrderAbsent(
         market=command.market, client_id=command.client_id, at_ns=now_ns, asked_ns=command.at_ns

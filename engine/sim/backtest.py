@@ -35,7 +35,7 @@ HOLE_NS = 30 * NS_PER_S
 BLOCK_ROWS = 20_000
 NOT_MODELLED = (
     "Not modelled: what our own orders would have changed in the market, that is, other traders' "
-    "answers to them; rate limits, time-outs and lost messages."
+    "answers to them; time-outs and lost messages."
 )
 
 

@@ -2,8 +2,9 @@
 
 Arrivals are lambda(d) = A exp(-k d) a second, for a quote d ticks from mid: Avellaneda and Stoikov
 (2008), section 2.5. Every market order of the recording would have filled the quotes that it went
-through, so lambda(d) is the number of those that reached d, over time; ln A and -k are intercept
-and slope of ln(lambda) on d, each distance weighted by what it rests on.
+through, so lambda(d) is the number of those that reached d, over time and halved, as a quote is
+filled by one of both sides; ln A and -k are intercept and slope of ln(lambda) on d, each distance
+weighted by what it rests on.
 """
 
 import math
@@ -17,11 +18,12 @@ SAMPLE_NS = 100 * NS_PER_MS
 ORDERS_MIN = 20
 """A distance that fewer market orders reached says nothing."""
 DISTANCES_MIN = 3
+SIDES = 2
 REACH_TICKS_MAX = 10_000
 
 
 class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
-    """a: a second. k: per tick. sigma: ticks per square root of a second.
+    """a: a second, for one quote. k: per tick. sigma: ticks per square root of a second.
 
     `orders` went into the fit over `distances`; `fit` is the weighted R squared of the line.
     """
@@ -92,7 +94,7 @@ class Calibration:
                 f"{orders} market orders reach {len(distances)} distances often enough; "
                 f"{DISTANCES_MIN} distances of {ORDERS_MIN} orders are needed"
             )
-        rates = np.log(weights / self.seconds)
+        rates = np.log(weights / (SIDES * self.seconds))
         slope, intercept = np.polyfit(distances, rates, 1, w=np.sqrt(weights))
         centre = np.average(rates, weights=weights)
         scatter = np.average((rates - intercept - slope * distances) ** 2, weights=weights)

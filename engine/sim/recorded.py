@@ -9,7 +9,7 @@ of strangers would seem to leave a level and to come back, and a queue model wou
 shrink. That takes all words of a session beforehand (`own_reports`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import heappop, heappush
 from typing import TypeAlias
 
@@ -145,12 +145,17 @@ class PublicHalf:
 
     With `own_orders_show` false for a market its book never held them and passes as it is. Where
     they showed, the venue's own best prices held them too and are left out. `reports` are all words
-    of the session on our orders; without them each counts once it is heard.
+    of the session on our orders; without them each counts once it is heard. Of all other facts,
+    which are no market's, those pass that `is_told` again.
     """
 
     def __init__(
-        self, own_orders_show: dict[str, bool], reports: Sequence[OrderReport] | None = None
+        self,
+        own_orders_show: dict[str, bool],
+        reports: Sequence[OrderReport] | None = None,
+        is_told: Callable[[Event], bool] = lambda fact: False,
     ) -> None:
+        self._is_told = is_told
         self._markets = {market: _Market() for market, shows in own_orders_show.items() if shows}
         self._knows_all = reports is not None
         for report in reports or ():
@@ -179,7 +184,8 @@ class PublicHalf:
                 case VenueState():
                     yield from self._own(fact.open_orders, fact.at_ns)
                 case _:
-                    pass
+                    if self._is_told(fact):
+                        yield fact
 
     def _book(self, fact: BookSnapshot | BookDelta) -> Event:
         market = self._markets.get(fact.market)

@@ -37,8 +37,10 @@ from engine.values.units import NS_PER_S, Ns
 
 SOURCE = "treasury"
 """The doubt under which a market waits for the treasury."""
-CAUSE = "the treasury's bands moved"
 WORDS = frozenset(get_args(TreasuryFact))
+HEARD = WORDS | {Timer, VenueState, BookLost, Disconnected}
+"""Facts that are looked at whatever the makers made of them; a change of a book is none."""
+CAUSE = "the treasury's bands moved"
 REMEMBERED = (
     ObligationSet, ObligationPaid, LockSet, FloatSet, LimitsSet, LimitWidened, PriceReviewed,
     LimitMoved,
@@ -119,6 +121,8 @@ class Steward:
 
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         kind = type(event)
+        if not (step.records or kind in HEARD):
+            return
         if kind in WORDS:
             self._settle(now_ns, step)
             return
@@ -151,9 +155,7 @@ class Steward:
                     self._fill(record, step)
                     is_news = True
                 case Adjusted():
-                    for maker in self._makers.values():
-                        if maker.quoter.setup.instrument.venue == record.venue:
-                            is_news = self._count(maker, now_ns, step) or is_news
+                    is_news = self._count_at(record.venue, now_ns, step) or is_news
                 case HedgeMoved():
                     is_news = self._join(record) or is_news
                 case Opening() | OrderIntent():
@@ -191,6 +193,11 @@ class Steward:
         traded = self._purchases.traded(fill)
         spent = Spent(atoms=traded.atoms, money_atoms=traded.money_atoms)
         self.treasury.holdings.turn(traded.asset, spent, fill.at_ns)
+
+    def _count_at(self, venue: str, now_ns: Ns, step: Step) -> bool:
+        """A person took money that moved without a trade into the ledger of the account."""
+        makers = [m for m in self._makers.values() if m.quoter.setup.instrument.venue == venue]
+        return bool(makers) and self._count(makers[0], now_ns, step)
 
     def _count(self, maker: Maker, now_ns: Ns, step: Step) -> bool:
         """The venue has shown what it holds. Told where it is news, with the books beside it."""

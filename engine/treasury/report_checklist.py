@@ -190,6 +190,6 @@ def _people(told: ReportInput) -> Iterator[Item]:
 
 def _alarms(desk: DeskSeen) -> Iterator[Item]:
     for alarm in desk.alarms:
-        yield _item("contacts and approvers", alarm.level, alarm.text, "")
+        yield _item("contacts and approvers", alarm.text, f"an alarm: {alarm.level}", "")
     if not desk.alarms:
         yield _item("contacts and approvers", "alarms of the desk", "", "none")
