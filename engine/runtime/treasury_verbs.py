@@ -24,7 +24,7 @@ async def handle(live: Live, args: dict[str, Any]) -> dict[str, Any]:
     """
     work = live.engine.neighbours.treasurer
     if not isinstance(work, TreasuryWork):
-        raise UserError("this engine has no desk of actions: its config names no treasury with a roster")
+        raise UserError("no desk of actions runs here: the config names no treasury with a roster")
     if "words" in args:
         answers = [await _told(live, work.actions, word) for word in words_of(args["words"])]
         await live.durable()

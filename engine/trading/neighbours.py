@@ -66,7 +66,9 @@ class Neighbours:
 
         self.treasurer = treasurer
         if treasurer is not None:
-            treasurer.join(makers, ids, self.heed)
+            treasurer.join(makers, self.heed)
+            if treasurer.actor is not None:
+                treasurer.actor.open(makers, ids)
             self.act = True
 
     # --- facts in -------------------------------------------------------------------------------
@@ -109,10 +111,10 @@ class Neighbours:
             step.records.append(word)
         elif self.treasurer is None:
             return
-        elif isinstance(word, ActionWord):
-            self.treasurer.take(word, step)
-        else:
+        elif not isinstance(word, ActionWord):
             self.treasurer.learn(word, step)
+        elif self.treasurer.actor is not None:
+            self.treasurer.actor.take(word, step)
 
     def treasury_told(self, market: str) -> dict[str, Any]:
         """What a market may use of the treasury, for people; nothing without one."""

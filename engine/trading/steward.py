@@ -8,7 +8,6 @@ is known to be, both sides are pulled. It decides by facts alone, so that a repl
 from collections.abc import Callable, Iterable
 from typing import Any, assert_never, get_args
 
-from engine.trading.client_ids import ClientIds
 from engine.trading.maker import Maker
 from engine.trading.treasury_told import account_told, name_of, released_told
 from engine.trading.turns import next_turn_ns
@@ -17,7 +16,6 @@ from engine.treasury.bands import Bands
 from engine.treasury.facts import Spent
 from engine.treasury.release import Release, bands_of_release
 from engine.treasury.treasury import Treasury, TreasuryRecord
-from engine.values.action_records import ActionWord
 from engine.values.events import BookLost, Disconnected, Event, Fill, Stream, Timer, VenueState
 from engine.values.records import Adjusted, HedgeMoved, Opening, OrderIntent, Record
 from engine.values.step import Step
@@ -37,10 +35,8 @@ from engine.values.units import NS_PER_S, Ns
 
 SOURCE = "treasury"
 """The doubt under which a market waits for the treasury."""
-WORDS = frozenset(get_args(TreasuryFact))
-HEARD = WORDS | {Timer, VenueState, BookLost, Disconnected}
-"""Facts that are looked at whatever the makers made of them; a change of a book is none."""
 CAUSE = "the treasury's bands moved"
+WORDS = frozenset(get_args(TreasuryFact))
 REMEMBERED = (
     ObligationSet, ObligationPaid, LockSet, FloatSet, LimitsSet, LimitWidened, PriceReviewed,
     LimitMoved,
@@ -53,7 +49,7 @@ class Steward:
     tells: before all of them, and before every balance with a float, nothing is quoted."""
 
     def __init__(self, treasury: Treasury, awaited: Iterable[str]) -> None:
-        self.treasury = treasury
+        self.treasury, self.actor = treasury, None
         self._awaited = set(awaited)
         self._wards: list[Ward] = []
         self._makers: dict[str, Maker] = {}
@@ -65,9 +61,7 @@ class Steward:
     def __repr__(self) -> str:
         return f"<steward of {[ward.maker.market for ward in self._wards]} {self._unready()}>"
 
-    def join(
-        self, makers: dict[str, Maker], ids: ClientIds, heed: Callable[[Maker, Bands], None]
-    ) -> None:
+    def join(self, makers: dict[str, Maker], heed: Callable[[Maker, Bands], None]) -> None:
         scheme = self.treasury.holdings.scheme
         self._makers, self._heed = makers, heed
         items = {market: maker.quoter.setup.instrument for market, maker in makers.items()}
@@ -115,14 +109,8 @@ class Steward:
                 told = f"limit {each.name!r}: wider, or gone; waits for a second person"
                 step.alert("", fact.at_ns, "notice", told)
 
-    def take(self, word: ActionWord, step: Step) -> None:
-        """Only a treasury with an [authority] has a desk (`treasury_work`)."""
-        step.alert("", word.at_ns, "warning", "treasury: a word came, and there is no desk")
-
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         kind = type(event)
-        if not (step.records or kind in HEARD):
-            return
         if kind in WORDS:
             self._settle(now_ns, step)
             return

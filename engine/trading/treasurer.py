@@ -14,13 +14,28 @@ from engine.values.treasury_words import TreasuryFact
 from engine.values.units import Ns
 
 
+class Actor(Protocol):
+    """The part of a treasury that acts, where people may sign for it."""
+
+    def open(self, makers: dict[str, Maker], ids: ClientIds) -> None:
+        """What it sells and buys goes through these makers' markets, under these order ids."""
+        ...
+
+    def take(self, word: ActionWord, step: Step) -> None:
+        """A signed word of a person, or a loaded file, about actions of the treasury."""
+        ...
+
+
 class Treasurer(Protocol):
     """Told every fact and every record once; answers by the bands that markets are given."""
 
-    def join(
-        self, makers: dict[str, Maker], ids: ClientIds, heed: Callable[[Maker, Bands], None]
-    ) -> None:
-        """The makers of this engine and its order ids; `heed` gives a maker other bands."""
+    @property
+    def actor(self) -> Actor | None:
+        """None where the treasury only rules the quotes."""
+        ...
+
+    def join(self, makers: dict[str, Maker], heed: Callable[[Maker, Bands], None]) -> None:
+        """The makers of this engine; `heed` gives one of them other bands."""
         ...
 
     def remember(self, record: Record) -> None:
@@ -29,10 +44,6 @@ class Treasurer(Protocol):
 
     def learn(self, fact: TreasuryFact, step: Step) -> None:
         """The word of a person or a file. `after` hears of the same fact when it is joined."""
-        ...
-
-    def take(self, word: ActionWord, step: Step) -> None:
-        """A signed word of a person, or a loaded file, about actions of the treasury."""
         ...
 
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:

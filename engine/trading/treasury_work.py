@@ -14,6 +14,7 @@ from engine.trading.conversion_work import ConversionWork
 from engine.trading.maker import Maker
 from engine.trading.standing import NOT_SIGHT
 from engine.trading.steward import Steward
+from engine.trading.treasurer import Actor
 from engine.trading.turns import next_turn_ns
 from engine.treasury.bands import Bands
 from engine.treasury.proposals import Status
@@ -48,10 +49,14 @@ class TreasuryWork:
     def __repr__(self) -> str:
         return f"<{self.steward!r} {self.actions!r} {self.conversions!r}>"
 
-    def join(
-        self, makers: dict[str, Maker], ids: ClientIds, heed: Callable[[Maker, Bands], None]
-    ) -> None:
-        self.steward.join(makers, ids, heed)
+    @property
+    def actor(self) -> Actor:
+        return self
+
+    def join(self, makers: dict[str, Maker], heed: Callable[[Maker, Bands], None]) -> None:
+        self.steward.join(makers, heed)
+
+    def open(self, makers: dict[str, Maker], ids: ClientIds) -> None:
         if self.conversions is not None:
             self.conversions.open(makers, ids, self.steward.treasury.holdings.scheme)
 
