@@ -2,6 +2,7 @@
 
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,10 +11,10 @@ from typer.testing import CliRunner
 
 from engine.cli.drill_log import DrillLog, NotHappened
 from engine.cli.drill_page import answer_of, page_of
+from engine.cli.drill_run import SCRIPTS, run_drill
 from engine.cli.drill_venue import exchange_down
 from engine.cli.drill_world import DrillFiles
 from engine.cli.treasury import app
-from engine.cli.treasury_drill import SCRIPTS, run_drill
 from engine.runtime.authority_file import load_authority
 from engine.runtime.treasury_facts import facts_file
 from engine.runtime.treasury_file import load_treasury
@@ -190,6 +191,14 @@ def test_the_page_escapes_what_came_from_outside():
     log, _ = log_of(small())
     answer = answer_of(log, "now", 7, "<script>alert(1)</script>")
     assert "<script>" not in page_of(answer)
+
+
+def test_no_other_verb_of_the_treasury_pays_for_the_venue_of_a_drill():
+    code = "import sys, engine.cli.treasury; print('adapters.loopback.venue' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "False"
 
 
 # --- the verb -----------------------------------------------------------------------------------

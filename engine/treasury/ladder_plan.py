@@ -102,6 +102,8 @@ def _why(plan: Plan, source: Source, *, is_late: bool) -> str:
         return "not needed"
     if source.rung == last and not plan.gap:
         return "another of its step is cheaper"
+    if source.least and not source.market:
+        return "less is left than its smallest block"
     return "nothing to sell, or no bid within its slippage" if source.market else "nothing is left"
 
 

@@ -208,6 +208,8 @@ def _gain_ppm(
 def _proposal(desk: Desk, lines: list[Line], where: Where) -> tuple[Action | None, str]:
     least = scaled(desk.params.least, desk.facts.scheme.asset(desk.params.asset).exponent)
     best = lines[0]
+    if not where.atoms:
+        return None, "there is no surplus to place"
     if best.option.use is Use.HOLD:
         return None, "nothing beats holding"
     if best.atoms < max(1, least):
