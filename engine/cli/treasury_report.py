@@ -13,7 +13,7 @@ from engine.cli.treasury_report_files import answer_of, write_csv
 from engine.cli.treasury_text import table as text_table
 from engine.runtime.treasury_file import read_text
 from engine.treasury.report import TreasuryReport, report_of
-from engine.treasury.report_input import Assumption, Period
+from engine.treasury.report_input import DAYS_OF, Assumption, Period
 from engine.values.errors import UserError
 
 COLUMNS = ("name", "value", "since", "who", "basis", "revisit")
@@ -58,7 +58,13 @@ def report(
     checklist is failing."""
     log = tuple(assumptions_of(assumptions)) if assumptions is not None else ()
     wanted = Wanted(
-        period=period, file=file, at=at, desk=desk, facts=tuple(facts or ()), assumptions=log
+        period=period,
+        days=DAYS_OF[period],
+        file=file,
+        at=at,
+        desk=desk,
+        facts=tuple(facts or ()),
+        assumptions=log,
     )
     made = report_of(input_of(wanted))
     write(made, html, csv, xlsx)
