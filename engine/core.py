@@ -83,7 +83,7 @@ class Engine:
             ev.AccountFact: self._on_account,
             ev.OperatorFact: self._on_operator,
             ev.LinkFact: self._on_link,
-            ev.TreasuryFact: lambda fact, step: self.neighbours.on_treasury(fact, step),
+            ev.TreasuryWord: lambda word, step: self.neighbours.on_treasury(word, step),
         }
         return {kind: join for facts, join in doors.items() for kind in get_args(facts)}
 

@@ -14,7 +14,14 @@ from typing import Any
 import msgspec
 
 from engine.cli.adapters import OpenVenue, adapter_of
-from engine.cli.building import REMEMBERED, Parts, build_engine, rating_of, treasury_facts
+from engine.cli.building import (
+    REMEMBERED,
+    Parts,
+    build_engine,
+    desk_words,
+    rating_of,
+    treasury_facts,
+)
 from engine.cli.loading import load_all, venue_options
 from engine.cli.recording_frames import frame_recorder, frames_recorded
 from engine.core import Engine, EngineParams
@@ -104,7 +111,7 @@ def _join(
     live.scratch = lambda: build_engine(
         msgspec.structs.replace(parts, config=free, loaded=load_all(config, ""))
     )
-    for fact in treasury_facts(config, clock.now_ns()):
+    for fact in (*desk_words(config, clock.now_ns()), *treasury_facts(config, clock.now_ns())):
         live.inbox.put(fact)
     for market in config.markets:
         if market.rating is not None:

@@ -9,7 +9,7 @@ import msgspec
 from engine.cli.backtest_data import Data, first_mids
 from engine.cli.backtest_flags import is_recorded, latency_of, queue_of, terms_of
 from engine.cli.backtest_ways import ways_of
-from engine.cli.building import Parts, build_engine, rating_of, treasury_facts
+from engine.cli.building import Parts, build_engine, desk_words, rating_of, treasury_facts
 from engine.cli.loading import load_all
 from engine.core import Engine, EngineParams
 from engine.runtime.config import Config, config_hash
@@ -101,6 +101,7 @@ class _Opening:
 
     def __iter__(self) -> Iterator[Event]:
         first_ns = next((fact.at_ns for fact in self._data.facts()), 0)
+        yield from desk_words(self._config, first_ns)
         yield from treasury_facts(self._config, first_ns)
         for market in self._config.markets:
             if market.rating is not None and market.market in self._data.instruments:

@@ -2,7 +2,7 @@
 
 import importlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -11,8 +11,11 @@ from engine.runtime.config import TREASURY_START, Config, MarketConfig, bands_of
 from engine.runtime.plugins import LoadedStrategy
 from engine.trading.quoter import MarketSetup
 from engine.trading.treasurer import Treasurer
+from engine.values.action_records import ActionRecord, ActionWord
 from engine.values.events import RatingSet
+from engine.values.execution_records import ExecutionRecord
 from engine.values.instrument import Instrument
+from engine.values.rebalance_records import RebalanceRecord
 from engine.values.records import Record
 from engine.values.treasury_words import TreasuryFact
 from engine.values.units import NS_PER_S, Ns
@@ -23,6 +26,7 @@ REMEMBERED = (
     "Ruled", "HedgeMoved", "HedgeSent", "HedgeRefused", "HedgeVenue",
     "ObligationSet", "ObligationPaid", "LockSet", "FloatSet", "LimitsSet", "LimitWidened",
     "PriceReviewed", "LimitMoved",
+    *(kind.__name__ for kind in get_args(ActionRecord | ExecutionRecord | RebalanceRecord)),
 )  # fmt: skip
 """Records that a start joins again; the others explain, and are for people."""
 
@@ -58,6 +62,15 @@ def treasury_facts(config: Config, now_ns: Ns) -> list[TreasuryFact]:
     starting: Any = importlib.import_module(TREASURY_START)
     facts: list[TreasuryFact] = starting.start_facts(config.treasury, config.treasury_texts, now_ns)
     return facts
+
+
+def desk_words(config: Config, now_ns: Ns) -> list[ActionWord]:
+    """The policy and the roster that the config's treasury loads at a start."""
+    if config.treasury is None:
+        return []
+    starting: Any = importlib.import_module(TREASURY_START)
+    words: list[ActionWord] = starting.desk_words(config.treasury, config.treasury_texts, now_ns)
+    return words
 
 
 def _steward(parts: Parts) -> Treasurer | None:

@@ -13,6 +13,7 @@ from engine.values.units import NS_PER_S, Ns
 
 RATING_TTL_S_MAX = 30 * 86_400
 PLAYBOOK_VERBS = "engine.runtime.playbook_verbs"
+TREASURY_VERBS = "engine.runtime.treasury_verbs"
 
 
 class Operating:
@@ -39,6 +40,10 @@ class Operating:
                 return self._what_if(args)
             case "halt" | "resume" | "rating":
                 return await self._tell(verb, args)
+            case "treasury":
+                verbs: Any = import_module(TREASURY_VERBS)
+                answer: dict[str, Any] = await verbs.handle(self._live, args)
+                return answer
             case "stop":
                 return await self._stop(str(args["who"]))
             case _:

@@ -7,10 +7,13 @@ back-test begin with the same facts as the run did.
 from collections.abc import Mapping
 from pathlib import Path
 
+from engine.runtime.authority_file import authority_in, authority_word, roster_in, roster_word
 from engine.runtime.config_tables import TreasuryConfig
 from engine.runtime.treasury_file import TreasuryFile, parse_treasury, read_text, treasury_digest
 from engine.runtime.treasury_rows import locks_in, obligations_in
 from engine.runtime.treasury_statements import balances_in
+from engine.values.action_records import AuthoritySet, RosterSet
+from engine.values.errors import UserError
 from engine.values.treasury_words import LimitsSet, TreasuryFact
 from engine.values.units import Ns
 
@@ -25,9 +28,10 @@ def texts_of(wanted: TreasuryConfig) -> dict[str, str]:
     texts = {wanted.file: read_text(Path(wanted.file))}
     file = file_in(wanted, texts)
     named = [file.files.obligations, file.files.locks] if file.files is not None else []
-    for name in [*filter(None, named), *wanted.statements]:
+    for name in [*filter(None, [*named, wanted.roster]), *wanted.statements]:
         texts[name] = read_text(Path(name))
     start_facts(wanted, texts, 0)
+    desk_words(wanted, texts, 0)
     return texts
 
 
@@ -55,3 +59,28 @@ def start_facts(wanted: TreasuryConfig, texts: Mapping[str, str], at_ns: Ns) -> 
     for name in wanted.statements:
         found += balances_in(texts[name], name, file, at_ns, WHO)
     return found
+
+
+def desk_words(
+    wanted: TreasuryConfig, texts: Mapping[str, str], at_ns: Ns
+) -> list[AuthoritySet | RosterSet]:
+    """The policy of approvals and the people who may sign. Raises UserError.
+
+    What is in force already says nothing new to the desk; what is wider waits for its approval.
+    """
+    if not wanted.roster:
+        return []
+    authority = authority_in(file_in(wanted, texts))
+    if authority is None:
+        raise UserError(f"{wanted.file}: authority: missing, and the config names a roster")
+    for name, given, known in (
+        ("function", wanted.function, authority.functions),
+        ("code", wanted.code, authority.codes),
+    ):
+        if given and given not in known:
+            raise UserError(f'treasury.{name}: "{given[:40]}" is none of: {", ".join(known)}')
+    people = roster_in(texts[wanted.roster], wanted.roster)
+    return [
+        authority_word(authority, wanted.file, WHO, at_ns),
+        roster_word(people, wanted.roster, WHO, at_ns),
+    ]

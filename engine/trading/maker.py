@@ -1,5 +1,7 @@
 """One market's loop: look at every fact, pull on doubt, ask the strategy when woken, reconcile."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from engine.trading.client_ids import ClientIds
@@ -42,6 +44,7 @@ class Maker:
         self.view: View | None = None
         self.reading: Reading | None = None
         self.hedger: Hedger | None = None
+        self.makes_way: Callable[[str, Ladder], Ladder] | None = None
         self.reconcile_params = _within(params.reconcile, quoter.setup.instrument)
         self._ids = ids
         self._params = params
@@ -162,6 +165,8 @@ class Maker:
             return
         if self.hedger is not None:
             wish = self.hedger.hold_back(wish, now_ns)
+        if self.makes_way is not None:
+            wish = self.makes_way(self.market, wish)
         self._note_state(now_ns, step)  # that we may quote is journaled before what we quote (I20)
         gate, orders = self.quoter.gate, self.keeper.orders
         approved = self._approved = gate.approve(wish, reading)

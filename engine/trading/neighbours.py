@@ -12,6 +12,7 @@ from engine.trading.strategy import Other
 from engine.trading.sweeps import Leg
 from engine.trading.treasurer import Treasurer
 from engine.treasury.bands import Bands
+from engine.values.action_records import ActionWord
 from engine.values.events import (
     BarFact,
     CancelFailed,
@@ -23,10 +24,11 @@ from engine.values.events import (
     PlaybookSet,
     Timer,
     TopOfBook,
-    TreasuryFact,
+    TreasuryWord,
     VenueState,
 )
 from engine.values.instrument import Instrument
+from engine.values.ledger_words import LedgerWord
 from engine.values.records import Record
 from engine.values.step import Step
 from engine.values.units import Ns
@@ -65,6 +67,8 @@ class Neighbours:
         self.treasurer = treasurer
         if treasurer is not None:
             treasurer.join(makers, self.heed)
+            if treasurer.actor is not None:
+                treasurer.actor.open(makers, ids)
             self.act = True
 
     # --- facts in -------------------------------------------------------------------------------
@@ -101,10 +105,16 @@ class Neighbours:
         if self.treasurer is not None:
             self.treasurer.after(event, now_ns, step)
 
-    def on_treasury(self, fact: TreasuryFact, step: Step) -> None:
-        """The word of a person or a file on what is held, owed, locked or allowed."""
-        if self.treasurer is not None:
-            self.treasurer.learn(fact, step)
+    def on_treasury(self, word: TreasuryWord, step: Step) -> None:
+        """What is held, owed, locked or allowed; what may be done; and what went into the books."""
+        if isinstance(word, LedgerWord):
+            step.records.append(word)
+        elif self.treasurer is None:
+            return
+        elif not isinstance(word, ActionWord):
+            self.treasurer.learn(word, step)
+        elif self.treasurer.actor is not None:
+            self.treasurer.actor.take(word, step)
 
     def treasury_told(self, market: str) -> dict[str, Any]:
         """What a market may use of the treasury, for people; nothing without one."""

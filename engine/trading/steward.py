@@ -35,10 +35,8 @@ from engine.values.units import NS_PER_S, Ns
 
 SOURCE = "treasury"
 """The doubt under which a market waits for the treasury."""
-WORDS = frozenset(get_args(TreasuryFact))
-HEARD = WORDS | {Timer, VenueState, BookLost, Disconnected}
-"""Facts that are looked at whatever the makers made of them; a change of a book is none."""
 CAUSE = "the treasury's bands moved"
+WORDS = frozenset(get_args(TreasuryFact))
 REMEMBERED = (
     ObligationSet, ObligationPaid, LockSet, FloatSet, LimitsSet, LimitWidened, PriceReviewed,
     LimitMoved,
@@ -51,7 +49,7 @@ class Steward:
     tells: before all of them, and before every balance with a float, nothing is quoted."""
 
     def __init__(self, treasury: Treasury, awaited: Iterable[str]) -> None:
-        self.treasury = treasury
+        self.treasury, self.actor = treasury, None
         self._awaited = set(awaited)
         self._wards: list[Ward] = []
         self._makers: dict[str, Maker] = {}
@@ -113,8 +111,6 @@ class Steward:
 
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         kind = type(event)
-        if not (step.records or kind in HEARD):
-            return
         if kind in WORDS:
             self._settle(now_ns, step)
             return

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from engine.trading.client_ids import ClientIds
 from engine.trading.maker import Maker
 from engine.treasury.bands import Bands
+from engine.values.action_records import ActionWord
 from engine.values.events import Event
 from engine.values.records import Record
 from engine.values.step import Step
@@ -12,8 +14,25 @@ from engine.values.treasury_words import TreasuryFact
 from engine.values.units import Ns
 
 
+class Actor(Protocol):
+    """The part of a treasury that acts, where people may sign for it."""
+
+    def open(self, makers: dict[str, Maker], ids: ClientIds) -> None:
+        """What it sells and buys goes through these makers' markets, under these order ids."""
+        ...
+
+    def take(self, word: ActionWord, step: Step) -> None:
+        """A signed word of a person, or a loaded file, about actions of the treasury."""
+        ...
+
+
 class Treasurer(Protocol):
     """Told every fact and every record once; answers by the bands that markets are given."""
+
+    @property
+    def actor(self) -> Actor | None:
+        """None where the treasury only rules the quotes."""
+        ...
 
     def join(self, makers: dict[str, Maker], heed: Callable[[Maker, Bands], None]) -> None:
         """The makers of this engine; `heed` gives one of them other bands."""

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from engine.values.action_records import ActionWord
 from engine.values.errors import Failure
 from engine.values.facts import (
     Alive,
@@ -32,6 +33,7 @@ from engine.values.facts import (
     TopOfBook,
     Trade,
 )
+from engine.values.ledger_words import LedgerWord
 from engine.values.treasury_words import TreasuryFact
 from engine.values.units import Atoms, Lot, Ns, Side, Tick
 from engine.values.words import Halt, PlaybookSet, RatingLabel, RatingSet, Resume, Stop
@@ -81,6 +83,7 @@ __all__ = [
     "TopOfBook",
     "Trade",
     "TreasuryFact",
+    "TreasuryWord",
     "VenueState",
 ]
 
@@ -251,6 +254,7 @@ LinkFact: TypeAlias = (
     | Quarantined
 )
 OperatorFact: TypeAlias = RatingSet | PlaybookSet | Halt | Resume | Stop
+TreasuryWord: TypeAlias = TreasuryFact | ActionWord | LedgerWord
 Event: TypeAlias = (
-    MarketFact | BarFact | OrderFact | AccountFact | LinkFact | OperatorFact | TreasuryFact
+    MarketFact | BarFact | OrderFact | AccountFact | LinkFact | OperatorFact | TreasuryWord
 )
