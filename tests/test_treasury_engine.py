@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.trading.conversion_desk import STRATEGY as CONVERSION
@@ -14,12 +15,12 @@ from engine.treasury.bands import Bands
 from engine.values.commands import CancelAll, Place
 from engine.values.events import BookLost, Fill
 from engine.values.records import HedgeMoved, OrderIntent
-from engine.values.treasury_words import FloatSet, LimitMoved
+from engine.values.treasury_words import FloatSet, LimitMoved, LimitWidened
 from engine.values.units import BUY, NS_PER_S, SELL
 from tests.sim import builders
 from tests.sim.calm import places, quoting, until
 from tests.sim.scenario import play
-from tests.sim.venue import MARKET
+from tests.sim.venue import BTT, MARKET
 from tests.sim.world import World
 from tests.steward_builders import (
     LIMITS,
@@ -218,6 +219,41 @@ def test_a_market_whose_book_is_lost_has_no_price_to_buy_at():
     found = of(world).told(MARKET)
     assert (found["buy_bound_by"], found["buy"]) == ("no price", "0")
     assert found["sell_bound_by"] == "lower band"
+
+
+def test_a_statement_about_our_own_venue_is_passed_over():
+    world = quoting(**kwargs())
+    held = of(world).treasury.holdings.held(VENUE, "BTT")
+    lie = msgspec.structs.replace(wallet(world.now, 1), place=VENUE)
+    assert tell(world, lie) == []
+    assert of(world).treasury.holdings.held(VENUE, "BTT") == held
+
+
+def test_a_market_that_is_not_paid_in_the_treasurys_money_is_never_quoted():
+    other = msgspec.structs.replace(BTT, symbol="BTT/TRX", venue_symbol="BTTTRX", quote="TRX")
+    made = builders.engine([builders.setup(instrument=other)], steward=steward())
+    assert made.makers[other.market].standing.doubts["treasury"] == (
+        "BTT/TRX@loopback is not paid in USDT"
+    )
+
+
+def test_a_widening_that_nobody_waits_for_is_an_alarm_and_changes_nothing():
+    world = quoting(**kwargs(exposure(201 * M)))
+    word = LimitWidened(at_ns=world.now, action="a", name="exposure", row=exposure(400 * M))
+    step = world.engine.process(word)
+    assert [alert.level for alert in step.alerts] == ["critical"]
+    assert of(world).treasury.limits.rows == [exposure(201 * M)]
+
+
+def test_an_approved_widening_holds_at_once_and_after_a_restart():
+    world = quoting(**kwargs(exposure(201 * M)))
+    tell(world, owed(world.now, (2_000, 999 * M)))
+    tell(world, limits(exposure(400 * M), at_ns=world.now))
+    before = bands(world).cap_lots
+    tell(world, LimitWidened(at_ns=world.now, action="a", name="exposure", row=exposure(400 * M)))
+    assert bands(world).cap_lots > before
+    again = builders.engine(epoch=10**6, past=list(world.records), steward=steward([limits()]))
+    assert again.neighbours.treasurer.treasury.limits.rows == [exposure(400 * M)]
 
 
 # --- each fill once, and the same again ---------------------------------------------------------
