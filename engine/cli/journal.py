@@ -82,7 +82,7 @@ def journal_path(place: Path) -> Path:
 
 
 def _chosen(path: Path, kinds: list[str], market: str, last: int) -> Iterable[Row]:
-    """Rows that were asked for. A misspelt filter is refused, since nothing would look like truth."""
+    """Rows that were asked for. A misspelt filter is refused: finding nothing would mislead."""
     for kind in kinds:
         if kind not in KINDS:
             raise UserError(f"--kind {kind!r}: there is none; there are: {', '.join(KINDS)}")
