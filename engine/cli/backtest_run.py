@@ -7,7 +7,13 @@ from typing import Any
 import msgspec
 
 from engine.cli.backtest_data import Data, first_mids
-from engine.cli.backtest_flags import is_recorded, latency_of, queue_of, terms_of
+from engine.cli.backtest_flags import (
+    is_recorded,
+    latency_of,
+    plugged_hash,
+    queue_of,
+    terms_of,
+)
 from engine.cli.backtest_ways import ways_of
 from engine.cli.building import Parts, build_engine, desk_words, rating_of, treasury_facts
 from engine.cli.loading import load_all
@@ -80,7 +86,7 @@ def run_backtest(
         "data": found.kind,
         "data_hash": found.hash,
         "config_hash": config_hash(config),
-        "notes": found.notes,
+        "notes": [*found.notes, *_queue_note(wanted.queue)],
         "not_modelled": result.not_modelled,
     }
     return Ran(
@@ -90,6 +96,11 @@ def run_backtest(
         assumed=assumed,
         seconds=time.perf_counter() - began_s,
     )
+
+
+def _queue_note(queue: str) -> list[str]:
+    digest = plugged_hash(queue)
+    return [f"the queue model is of the file {digest[:12]}"] if digest else []
 
 
 class _Opening:

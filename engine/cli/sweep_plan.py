@@ -11,6 +11,7 @@ import msgspec
 import tomlkit
 
 from engine.cli.backtest_data import Data, data_of
+from engine.cli.backtest_flags import plugged_hash
 from engine.cli.backtest_run import Wanted, _accounts, _engine, check_flags
 from engine.cli.loading import load_all
 from engine.cli.sweep_job import CODE_HASH, Job
@@ -68,7 +69,8 @@ def _job(asked: Asked, table: dict[str, Any], settings: Settings, data: Data) ->
         _accounts(config, data, wanted)
         _engine(config, str(asked.config), data)
     hashes = tuple(each.file_hash for each in loaded)
-    whole = [config_hash(config), hashes, CODE_HASH, wanted, data.hash, asked.step_ns]
+    models = plugged_hash(wanted.queue)
+    whole = [config_hash(config), hashes, CODE_HASH, wanted, models, data.hash, asked.step_ns]
     digest = hashlib.blake2b(msgspec.json.encode(whole), digest_size=8).hexdigest()
     return Job(
         run=Run(job=digest, settings=settings, step_ns=asked.step_ns),
