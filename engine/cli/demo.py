@@ -52,8 +52,8 @@ class Show:
                 await asyncio.sleep(min(SHOW_EVERY_S, max(0.0, ends_at - loop.time())))
                 if screen is not None:
                     screen.update(status_view(operating.status()), refresh=True)
-                elif not self._is_quiet:
-                    self._say(operating.status(), ends_at - loop.time())
+                elif not self._is_quiet and (left_s := ends_at - loop.time()) > 0:
+                    self._say(operating.status(), left_s)
         live.stop("the demo's clock")
 
     def _say(self, status: dict[str, Any], left_s: float) -> None:

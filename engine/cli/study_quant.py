@@ -34,7 +34,7 @@ Json = Annotated[bool, typer.Option("--json", help="One object on the last line.
 def as2008(
     gamma: Annotated[float, typer.Option(help="Aversion to risk, 1/price.")] = 0.1,
     paths: Annotated[int, typer.Option(help="Simulated days.")] = 1_000,
-    seed: Annotated[int, typer.Option(help="Of the paths.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of the paths.")] = 1,
     json: Json = False,
 ) -> None:
     """Run the simulation of Avellaneda and Stoikov (2008), section 3.3, beside its table."""
