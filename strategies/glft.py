@@ -53,6 +53,18 @@ class GlftModel(msgspec.Struct, frozen=True, kw_only=True):
         half = self.slope / 2
         return self.base + (2 * q + 1) * half, self.base - (2 * q - 1) * half
 
+    def working(self, size: float) -> tuple[float, float]:
+        """(half spread, skew per unit of q) for orders of `size` units, with xi = gamma.
+
+        `c1 = 1/(xi D) ln(1 + xi D/k)`, `c2 = sqrt(gamma/(2 A D k) (1 + xi D/k)^(k/(xi D) + 1))`:
+        half spread `c1 + D/2 sigma c2`, skew `sigma c2`. At D = 1 it is the closed form.
+        """
+        risk = self.gamma * size
+        c1 = math.log1p(risk / self.k) / risk
+        grown = math.exp((1 + self.k / risk) * math.log1p(risk / self.k))
+        c2 = math.sqrt(self.gamma / (2 * self.a * size * self.k) * grown)
+        return c1 + size / 2 * self.sigma * c2, self.sigma * c2
+
     def exact(self, q_max: int) -> list[tuple[float, float]]:
         """(bid, ask) for q = -q_max .. q_max; infinite where a side would leave these bounds.
 
@@ -112,7 +124,8 @@ class GlftStrategy:
         sigma = params.volatility_unknown if view.volatility is None else view.volatility
         model = GlftModel(sigma=sigma, a=params.a, k=params.k, gamma=params.gamma)
         q = (view.position_lots - view.bands.target_lots) / params.lots
-        width, skew = model.base + model.slope / 2, -q * model.slope
+        width, skew_each = model.working(1.0)
+        skew = -q * skew_each
         bids = () if view.zone is Zone.CAP else (self._at(BUY, view, skew, width),)
         asks = () if view.zone is Zone.FLOOR else (self._at(SELL, view, skew, width),)
         return Ladder(

@@ -121,6 +121,29 @@ def late(quarter: Quarter) -> list[str]:
     return found
 
 
+def unsigned(quarter: Quarter) -> list[str]:
+    """What began before the people had signed that its tier needs, or by who asked for it."""
+    roles = {row["name"]: row["role"] for row in quarter.rows("RosterSet")[0]["people"]}
+    needs = {"two people": {"finance", "operations"}, "executive": {"executive"}}
+    tiers, asked, signed, found = {}, {}, {}, []
+    for line in quarter.journal:
+        row = line["record"]
+        match line["kind"]:
+            case "Proposed":
+                tiers[row["name"]] = row["ruling"]["tier"]
+                asked[row["name"]] = json.loads(base64.b64decode(row["body"]))["who"]
+            case "Reconsidered":
+                tiers[row["name"]] = row["ruling"]["tier"]
+            case "Endorsed":
+                signed.setdefault(row["name"], []).append(row["who"])
+            case "Executing":
+                people = signed.get(row["name"], [])
+                missing = needs.get(tiers[row["name"]], set()) - {roles[who] for who in people}
+                if missing or asked[row["name"]] in people:
+                    found.append(row["name"])
+    return found
+
+
 # --- the five figures -----------------------------------------------------------------------------
 
 
@@ -248,6 +271,7 @@ def truth(place: Path, days: int) -> dict[str, object]:
         "unbalanced": unbalanced(quarter),
         "differences": differences(quarter),
         "late": late(quarter),
+        "unsigned": unsigned(quarter),
         "realised slippage": None if slip is None else float(slip[0]),
         "expected slippage": None if slip is None else float(slip[1]),
         "time to liquidity": float(sum(spans) / len(spans)) if spans else None,

@@ -97,7 +97,13 @@ def test_the_outage_stops_the_venue_and_its_evidence_follows() -> None:
     assert [(row.name, row.is_on) for row in switches] == [("beta", True), ("beta", False)]
     (stop,) = _overrides(found, Trigger.EXCHANGE_OUTAGE)
     assert (stop.status, stop.missing, len(stop.evidence)) == (Status.DONE, [], 2)
-    assert len(found.ladders) == 1
+    assert "0 missing, 0 raised, gap 0" in found.ladders
+
+
+def test_the_ladder_could_always_raise_what_is_rehearsed() -> None:
+    rehearsed = [text for text in lived(PricePath.DOWN).ladders if "rehearsed" in text]
+    assert len(rehearsed) == 2
+    assert all(text.endswith("gap 0") for text in rehearsed)
 
 
 def test_the_depeg_is_sold_by_an_override_that_a_second_person_signs() -> None:
@@ -173,6 +179,7 @@ def test_the_figures_of_the_report_follow_from_the_ledger_alone(left: tuple[Path
     tables = answer["report"]["tables"]
     figures = {row["figure"]: row for row in tables["figures"]["rows"]}
     assert (found["unbalanced"], found["differences"], found["late"]) == ([], [], [])
+    assert found["unsigned"] == []
 
     def told(name: str, cell: str = "value") -> float:
         return float(figures[name][cell])

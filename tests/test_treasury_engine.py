@@ -1,6 +1,11 @@
 """The treasury in the whole pure engine: what it releases is what is quoted, at once, and again
 after a kill. `tests/sim` is the venue."""
 
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
 import pytest
 
 from engine.trading.conversion_desk import STRATEGY as CONVERSION
@@ -10,12 +15,12 @@ from engine.treasury.bands import Bands
 from engine.values.commands import CancelAll, Place
 from engine.values.events import BookLost, Fill
 from engine.values.records import HedgeMoved, OrderIntent
-from engine.values.treasury_words import FloatSet, LimitMoved
+from engine.values.treasury_words import FloatSet, LimitMoved, LimitWidened
 from engine.values.units import BUY, NS_PER_S, SELL
 from tests.sim import builders
 from tests.sim.calm import places, quoting, until
 from tests.sim.scenario import play
-from tests.sim.venue import MARKET
+from tests.sim.venue import BTT, MARKET
 from tests.sim.world import World
 from tests.steward_builders import (
     LIMITS,
@@ -32,6 +37,7 @@ from tests.steward_builders import (
     wallet,
 )
 
+ROOT = Path(__file__).resolve().parent.parent
 M = 1_000_000
 DAY_S = 86_400
 
@@ -91,7 +97,7 @@ def test_selling_stops_at_the_lower_band_of_the_float():
             world.venue.fill_ours(SELL)
         world.run(1)
         least = min(least, world.keeper.position_lots(MARKET))
-    assert 160 * M <= least < 165 * M
+    assert 160 * M <= least < 170 * M
 
 
 def test_nothing_is_quoted_before_the_limits_are_read():
@@ -213,6 +219,41 @@ def test_a_market_whose_book_is_lost_has_no_price_to_buy_at():
     found = of(world).told(MARKET)
     assert (found["buy_bound_by"], found["buy"]) == ("no price", "0")
     assert found["sell_bound_by"] == "lower band"
+
+
+def test_a_statement_about_our_own_venue_is_passed_over():
+    world = quoting(**kwargs())
+    held = of(world).treasury.holdings.held(VENUE, "BTT")
+    lie = msgspec.structs.replace(wallet(world.now, 1), place=VENUE)
+    assert tell(world, lie) == []
+    assert of(world).treasury.holdings.held(VENUE, "BTT") == held
+
+
+def test_a_market_that_is_not_paid_in_the_treasurys_money_is_never_quoted():
+    other = msgspec.structs.replace(BTT, symbol="BTT/TRX", venue_symbol="BTTTRX", quote="TRX")
+    made = builders.engine([builders.setup(instrument=other)], steward=steward())
+    assert made.makers[other.market].standing.doubts["treasury"] == (
+        "BTT/TRX@loopback is not paid in USDT"
+    )
+
+
+def test_a_widening_that_nobody_waits_for_is_an_alarm_and_changes_nothing():
+    world = quoting(**kwargs(exposure(201 * M)))
+    word = LimitWidened(at_ns=world.now, action="a", name="exposure", row=exposure(400 * M))
+    step = world.engine.process(word)
+    assert [alert.level for alert in step.alerts] == ["critical"]
+    assert of(world).treasury.limits.rows == [exposure(201 * M)]
+
+
+def test_an_approved_widening_holds_at_once_and_after_a_restart():
+    world = quoting(**kwargs(exposure(201 * M)))
+    tell(world, owed(world.now, (2_000, 999 * M)))
+    tell(world, limits(exposure(400 * M), at_ns=world.now))
+    before = bands(world).cap_lots
+    tell(world, LimitWidened(at_ns=world.now, action="a", name="exposure", row=exposure(400 * M)))
+    assert bands(world).cap_lots > before
+    again = builders.engine(epoch=10**6, past=list(world.records), steward=steward([limits()]))
+    assert again.neighbours.treasurer.treasury.limits.rows == [exposure(400 * M)]
 
 
 # --- each fill once, and the same again ---------------------------------------------------------
@@ -355,3 +396,12 @@ def test_an_engine_without_a_treasury_takes_its_words_without_a_murmur():
     step = world.engine.process(limits(at_ns=world.now))
     assert (step.records, step.commands, step.alerts) == ([], [], [])
     assert bands(world) == builders.BANDS
+
+
+def test_an_engine_without_a_treasury_does_not_even_import_one():
+    script = "import sys, engine.cli.assemble, engine.cli.backtest_run; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    heavy = {"engine.trading.steward", "engine.treasury.treasury", "engine.runtime.treasury_file"}
+    assert not heavy & set(done.stdout.split())

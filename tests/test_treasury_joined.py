@@ -4,13 +4,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import tomlkit
 
+from engine.cli.backtest_data import data_of
+from engine.cli.backtest_run import Wanted, run_backtest
 from engine.cli.building import treasury_facts
 from engine.cli.rebuild import rebuilt
+from engine.cli.stewarding import steward_of
 from engine.cli.tables import status_view, why_lines
-from engine.cli.treasury_check import limits_answer, liquid_answer
+from engine.cli.treasury_view import limits_answer, liquid_answer
 from engine.cli.treasury_world import Told, world_of
 from engine.runtime.config import Config, config_hash, load_config
 from engine.runtime.journal_reader import read
@@ -23,9 +27,13 @@ from engine.trading.disturbances import Disturbances
 from engine.trading.steward import Steward
 from engine.treasury.dates import NS_PER_DAY, day_text
 from engine.values.errors import UserError
-from engine.values.treasury_words import FloatSet, HoldingsSeen, LimitsSet
+from engine.values.events import Event
+from engine.values.records import OrderIntent
+from engine.values.step import Step
+from engine.values.treasury_words import FloatSet, HoldingsSeen, LimitsSet, ObligationSet
 from engine.values.units import BUY, SELL, decimal_text
 from tests.live_world import MARKET, PATIENT, ROOT, LiveWorld, Setting, demo_table, live_world
+from tests.sim.venue import BTT
 
 M = 1_000_000
 HEADER = "name,due,function,asset,amount\n"
@@ -114,6 +122,7 @@ async def test_a_live_engine_follows_its_treasurys_files_and_a_replay_agrees(
         assert held == world.maker.keeper.portfolio.balance("BTT")
     _engine_is_read_with_its_float(tmp_path, picture)
     _journal_and_replay(tmp_path / "data")
+    _back_test(tmp_path)
 
 
 def _engine_is_read_with_its_float(tmp_path: Path, picture: Any) -> None:
@@ -146,6 +155,23 @@ def _journal_and_replay(home: Path) -> None:
     assert run.finish() is None
     assert told == 1
     assert run.outcomes > 10
+
+
+def _back_test(tmp_path: Path) -> None:
+    """The same config on what was recorded, with the files as they are now."""
+    made, records = load_config(tmp_path / "config.toml"), []
+    data = data_of(made, [tmp_path / "data"], 0)
+
+    def watch(event: Event, step: Step) -> None:
+        records.extend(step.records)
+
+    run_backtest(made, "x", data, Wanted(), watch)
+    asked = [record.order.side for record in records if isinstance(record, OrderIntent)]
+    assert set(asked) == {BUY, SELL}
+    assert [r.atoms for r in records if isinstance(r, FloatSet) and r.asset == "BTT"] == [
+        200 * M * 10**8
+    ]
+    assert sum(isinstance(record, ObligationSet) for record in records) == 1
 
 
 # --- the config ---------------------------------------------------------------------------------
@@ -225,3 +251,34 @@ def test_a_watch_that_knows_the_start_tells_only_what_is_new(tmp_path: Path) -> 
     [seen] = watch.read()
     assert isinstance(seen, HoldingsSeen)
     assert seen.place == "cold wallet"
+
+
+# --- what does not fit --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"base": "TRX"}, "assets: no TRX, which BTT/USDT@loopback trades"),
+        ({"venue": "loopback"}, ""),
+        ({"size_exponent": 9}, "a lot of BTT/USDT@loopback is no whole number of atoms"),
+    ],
+)
+def test_a_market_that_does_not_fit_its_treasury_is_refused(
+    tmp_path: Path, change: dict[str, Any], fault: str
+) -> None:
+    made = config(tmp_path)
+    item = msgspec.structs.replace(BTT, **change)
+    if not fault:
+        assert steward_of(made, {MARKET: item}).told(MARKET) == {}
+        return
+    with pytest.raises(UserError) as told:
+        steward_of(made, {MARKET: item})
+    assert str(told.value).endswith(fault)
+
+
+def test_a_venue_that_is_no_place_of_the_treasury_is_refused(tmp_path: Path) -> None:
+    made = config(tmp_path)
+    item = msgspec.structs.replace(BTT, venue="moon")
+    with pytest.raises(UserError, match='places: no venue "moon"'):
+        steward_of(made, {MARKET: item})

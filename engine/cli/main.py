@@ -48,4 +48,4 @@ def _parse(words: list[str]) -> None:
     verbs = import_module("engine.cli.verbs")
     everything = [*verbs.VERBS, *verbs.GROUPS]
     wanted = [name for name in words[:1] if name in everything]
-    verbs.app_of(wanted or everything)()
+    sys.exit(verbs.obeyed(wanted or everything))

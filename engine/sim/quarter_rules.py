@@ -47,6 +47,8 @@ KEEP: Atoms = 45 * ONE
 """More money than this at a venue goes to the custodian, who pays."""
 LEAST_MOVED: Atoms = 5 * ONE
 LADDER_DAYS = 3
+LADDER_EVERY_DAYS, REHEARSED = 7, 60 * ONE
+"""Once a week the ladder is asked how it would raise so much by tomorrow; nothing is done."""
 UNKNOWN_LOCK = "beta does not answer"
 ANNA, FAY, OTTO = "anna", "fay", "otto"
 
@@ -103,6 +105,8 @@ class Rules:
         self._review()
         self._collect()
         self._stake()
+        if self._world.day % LADDER_EVERY_DAYS == 0:
+            self._rehearse()
         self._staff.hand_in()
 
     def _rebalance(self) -> None:
@@ -239,6 +243,12 @@ class Rules:
             if isinstance(action, EmergencySale):
                 terms = ("reserve", "outage", "money is missing by a due date")
                 self._staff.asks(OTTO, action, terms, 48)
+
+    def _rehearse(self) -> None:
+        facts = self._world.treasury.holdings.facts()
+        ladder = ladder_of(facts, self._world.setup.emergency)
+        plan = solve(ladder, REHEARSED, self._world.now_ns + NS_PER_DAY)
+        self.ladders.append(f"{REHEARSED} rehearsed, {plan.raised} raised, gap {plan.gap}")
 
     def _peg(self) -> None:
         """Sell the other stable asset as soon as its peg is gone, whatever it is worth then."""
