@@ -68,3 +68,12 @@ def test_a_group_without_a_verb_shows_its_verbs(monkeypatch, capsys):
         main()
     assert left.value.code == 2
     assert "Usage: ballast peg" in capsys.readouterr().err
+
+
+def test_a_path_that_cannot_even_be_looked_at_is_one_line(monkeypatch, capsys):
+    place = "x" * 300
+    monkeypatch.setattr(sys, "argv", ["ballast", "journal", "verify", place])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert capsys.readouterr().err == f"ballast: {place}: File name too long\n"

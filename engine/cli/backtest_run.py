@@ -75,6 +75,7 @@ def run_backtest(
     assumed = {
         **msgspec.structs.asdict(wanted),
         "fees": fees,
+        "tiers": wanted.fees or "none",
         "balance": money,
         "data": found.kind,
         "data_hash": found.hash,
