@@ -19,6 +19,7 @@ from adapters.loopback.venue import LoopbackVenue
 from engine.cli.rebuild import rebuilt
 from engine.runtime.control import call
 from engine.runtime.journal_reader import read
+from engine.runtime.operating import Operating
 from engine.runtime.recording import entries, sessions
 from engine.runtime.signing import make_key
 from engine.sim.replay import Replay
@@ -270,3 +271,10 @@ async def test_a_larger_sale_waits_for_two_signatures_that_come_over_the_socket(
     balanced(tmp_path / "data")
     kinds = [row.kind for row in read(home / "journal.db", kinds=("ParentStarted", "Executed"))]
     assert kinds == ["ParentStarted", "Executed"]
+
+
+async def test_an_engine_without_a_roster_says_that_it_has_no_desk(tmp_path: Path) -> None:
+    async with live_world(tmp_path) as world:
+        operating = Operating(world.live, "t", "demo")
+        with pytest.raises(UserError, match="no desk of actions"):
+            await operating.handle("treasury", {"inbox": False})

@@ -3,13 +3,16 @@
 import msgspec
 import pytest
 
+from engine.runtime.authority_file import authority_word
+from engine.trading.strategy import View, Wake
 from engine.treasury.dates import NS_PER_H
 from engine.treasury.proposals import Status
 from engine.treasury.treasury import Treasury
-from engine.values.action_records import Executed, Proposed, WordRefused
+from engine.values.action_records import AuthoritySet, Executed, Proposed, RosterSet, WordRefused
 from engine.values.action_words import Convert, Scope, StopActions, WidenLimit
 from engine.values.events import Timer
 from engine.values.execution_records import ChildSent, ParentMoved, ParentState, Switched
+from engine.values.intents import Ladder, Level, Reason
 from engine.values.ledger_words import Received
 from engine.values.rebalance_records import BandMoved, BandsChecked
 from engine.values.treasury_words import (
@@ -33,7 +36,7 @@ from tests.action_builders import (
     usdt,
 )
 from tests.hedge_world import TOKEN, S
-from tests.treasury_world import TARGET, TreasuryWorld
+from tests.treasury_world import POLICY, TARGET, TreasuryWorld
 
 M = 1_000_000
 UNIT = 10**8
@@ -173,6 +176,86 @@ def test_a_kill_switch_ends_what_is_under_way():
     ended = world.desk.proposals["p1"]
     assert (ended.status, ended.has_moved) == (Status.FAILED, True)
     assert 0 < world.gone < 16 * M
+
+
+def test_a_switch_goes_off_again_by_two_people_alone():
+    world = TreasuryWorld(begin=[ROSTER])
+    world.depth[TOKEN] = 10 * M
+    world.run(4)
+    world.feed(word(world, "p1", StopActions(scope=Scope.VENUE, name="loopback")))
+    world.run(2)
+    signed_by_two(world, "p2", sale(world, 8 * M))
+    world.run(30)
+    assert (world.gone, status(world, "p2")) == (0, Status.FAILED)
+    off = WidenLimit(limit="switch venue loopback", was="on", becomes="off")
+    signed_by_two(world, "p3", off)
+    world.run(2)
+    assert status(world, "p3") is Status.DONE
+    assert not world.work.conversions.desk.switches.on
+    world.start()
+    assert not world.work.conversions.desk.switches.on
+    world.run(10)
+    signed_by_two(world, "p4", sale(world, 8 * M))
+    world.run(200)
+    assert (world.gone, status(world, "p4")) == (8 * M, Status.DONE)
+
+
+def test_what_was_handed_over_goes_on_when_two_people_give_it_back():
+    world = TreasuryWorld(begin=[ROSTER])
+    world.depth[TOKEN] = 10 * M
+    world.run(4)
+    signed_by_two(world, "p1", sale(world, 8 * M))
+    world.run(2)
+    world.books[TOKEN] = (6_150, 6_152)  # below the ceiling of its slippage
+    world.run(600)
+    (name,) = world.parents
+    world.books[TOKEN] = (6_299, 6_301)
+    world.run(30)
+    assert world.parents[name].state is ParentState.HANDED_OVER
+    signed_by_two(
+        world, "p2", WidenLimit(limit=f"conversion {name}", was="handed over", becomes="working")
+    )
+    world.run(200)
+    assert (world.gone, status(world, "p1"), status(world, "p2")) == (
+        8 * M, Status.DONE, Status.DONE,
+    )  # fmt: skip
+
+
+class Bids:
+    """Quotes one bid of ours at the touch."""
+
+    wake = Wake()
+
+    def quote(self, view: View) -> Ladder:
+        reason = Reason(reference=6_299.0, skew=0.0, width=1.0, rounding=0.0, stance="test")
+        bid = Level(tick=6_299, lots=1_000, reason=reason)
+        return Ladder(bids=(bid,), asks_absent="only bids")
+
+
+def test_our_own_bids_leave_for_a_conversion_and_come_back_when_it_is_over():
+    world = TreasuryWorld(begin=[ROSTER], strategy=Bids())
+    world.depth[TOKEN] = 10 * M
+    world.run(4)
+    orders = world.engine.keepers["loopback"].orders
+    assert orders.sums(TOKEN).bid_tick == 6_299
+    signed_by_two(world, "p1", sale(world, 8 * M))
+    while not world.of(ChildSent):
+        world.turn()
+        assert world.now < world.begun_ns + 60 * S
+    assert orders.sums(TOKEN).working_bid_lots == 0
+    world.run(300)
+    assert (world.gone, status(world, "p1")) == (8 * M, Status.DONE)
+    assert orders.sums(TOKEN).bid_tick == 6_299
+
+
+def test_a_start_with_the_same_files_says_nothing_new():
+    policy = authority_word(POLICY, "treasury.toml", "file", 0)
+    world = TreasuryWorld(begin=[policy, ROSTER])
+    assert len(world.of(AuthoritySet)) == len(world.of(RosterSet)) == 1
+    world.start()
+    world.run(4)
+    assert len(world.of(AuthoritySet)) == len(world.of(RosterSet)) == 1
+    assert len(world.desk.roster.people) == 5
 
 
 def test_what_nobody_here_can_carry_out_says_so():

@@ -100,6 +100,7 @@ class TreasuryWorld(HedgeWorld):
         self.begin_with = changes.pop("begin", [])
         self.others_lots = changes.pop("others_lots", 10**9)
         super().__init__(**changes)
+        self.begun_ns = self.now
 
     def start(self) -> None:
         self.epoch += 1

@@ -129,6 +129,10 @@ def _watch_treasury(config: Config, wanted: TreasuryConfig, live: Live) -> None:
     watch = watching.TreasuryWatch(Path(wanted.file), live.clock, live.warn, statements)
     watch.know(treasury_facts(config, 0))
     live.files["treasury"] = lambda inbox: watch.watch(inbox, wanted.every_s)
+    if wanted.roster:
+        people: Any = importlib.import_module("engine.runtime.desk_watch")
+        desk = people.DeskWatch(wanted, config.treasury_texts, live.clock, live.warn)
+        live.files["desk"] = lambda inbox: desk.watch(inbox, wanted.every_s)
 
 
 def _recorder(parts: Parts, past_seq: int, clock: MonotonicClock, redactor: Redactor) -> Recorder:

@@ -41,7 +41,8 @@ async def _told(live: Live, work: ActionWork, word: SignedWord) -> dict[str, Any
 
 
 def _inbox(work: TreasuryWork, now_ns: int, *, is_all: bool) -> dict[str, Any]:
-    """Beside the proposals what the desk of conversions works on, and what it waits for."""
+    """Beside the proposals what the desk of conversions works on and what it waits for, the
+    switches that are on, and each limit that waits to be wider as the action to propose."""
     found = inbox(work.actions.desk, now_ns, is_all=is_all)
     desk = None if work.conversions is None else work.conversions.desk
     parents = [] if desk is None else list(desk.parents.values())
@@ -57,5 +58,18 @@ def _inbox(work: TreasuryWork, now_ns: int, *, is_all: bool) -> dict[str, Any]:
         }
         for parent in parents
         if is_all or not parent.is_over
+    ]
+    found["switches"] = [
+        {"scope": one.scope, "name": one.name, "who": one.who, "reason": one.reason}
+        for one in (desk.switches.on.values() if desk else ())
+    ]
+    found["widenings"] = [
+        {
+            "type": "widen limit",
+            "limit": one.name,
+            "was": msgspec.json.encode(one.was).decode(),
+            "becomes": msgspec.json.encode(one.wanted).decode(),
+        }
+        for one in work.steward.treasury.waiting
     ]
     return found

@@ -7,8 +7,8 @@ began and left no trace was cut off between two records; it never happened, and 
 
 from typing import assert_never
 
-import msgspec
-
+from engine.trading.action_result import CUT_OFF, Result, done, failed
+from engine.trading.action_widen import Widener
 from engine.trading.conversion_desk import FOR_GOOD
 from engine.trading.conversion_work import ConversionWork
 from engine.trading.steward import Steward
@@ -33,24 +33,13 @@ from engine.values.action_words import (
     Unstake,
     WidenLimit,
 )
-from engine.values.events import Event
 from engine.values.records import Record
 from engine.values.step import Step
-from engine.values.treasury_words import Bucket, FloatSet, LimitRow, LimitWidened
+from engine.values.treasury_words import Bucket, FloatSet
 from engine.values.units import SELL, Atoms, Ns, Ppm
 
 WHO = "engine"
 PARENT_CHARACTERS = 16
-FILES = ("authority", "roster")
-CUT_OFF = "the process ended before anything of it left; ask anew if it is still wanted"
-
-
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an action."""
-
-    ending: Ending
-    has_moved: bool
-    why: str
 
 
 class Hands:
@@ -59,6 +48,7 @@ class Hands:
     def __init__(self, steward: Steward, conversions: ConversionWork | None) -> None:
         self._steward = steward
         self._conversions = conversions
+        self._widener = Widener(steward, conversions)
         self._floats: set[str] = set()
 
     def __repr__(self) -> str:
@@ -81,11 +71,11 @@ class Hands:
             case StopActions():
                 return self._stop(proposal, action, now_ns, step)
             case WidenLimit():
-                return self._widen(proposal, action, now_ns, step)
+                return self._widener.begin(proposal, action, now_ns, step)
             case Override():
                 return self._begin(proposal, action.does, now_ns, step)
             case HedgeAction() | Stake() | Unstake() | AddToPool() | TakeFromPool() | Transfer():
-                return _failed("the engine has no place where this can be carried out")
+                return failed("the engine has no place where this can be carried out")
             case _:
                 assert_never(action)
 
@@ -94,7 +84,7 @@ class Hands:
     ) -> Result | None:
         work = self._conversions
         if work is None:
-            return _failed("the treasury's file has no [execution]")
+            return failed("the treasury's file has no [execution]")
         facts = self._steward.treasury.holdings.facts()
         asset = _base(action, facts.scheme.money.name)
         staged = Staged(
@@ -109,7 +99,7 @@ class Hands:
         try:
             plan = staged_plan(staged, work.desk.lessons, work.params)
         except NoPlan as error:
-            return _failed(str(error))
+            return failed(str(error))
         work.desk.start(plan, now_ns, step)
         return None
 
@@ -121,38 +111,11 @@ class Hands:
 
     def _stop(self, proposal: Proposal, action: StopActions, now_ns: Ns, step: Step) -> Result:
         if self._conversions is None:
-            return _failed("the treasury's file has no [execution], so there is nothing to stop")
+            return failed("the treasury's file has no [execution], so there is nothing to stop")
         request = proposal.request
         word = switched(action, request.who, now_ns, f"{request.why} ({proposal.name})")
         self._conversions.desk.switch(word, step)
-        return _done("the switch is on")
-
-    def _widen(self, proposal: Proposal, action: WidenLimit, now_ns: Ns, step: Step) -> Result:
-        if action.limit in FILES:
-            return _done("the file may be loaded")
-        was, row, fault = self._rows(action)
-        if not fault:
-            waiting = [one for one in self._steward.treasury.waiting if one.name == action.limit]
-            if not any(one.was == was and one.wanted == row for one in waiting):
-                fault = "no such widening waits: the rows in force or the file have changed since"
-        if fault:
-            return _failed(fault)
-        word = LimitWidened(at_ns=now_ns, action=proposal.digest, name=action.limit, row=row)
-        self._learn(word, now_ns, step)
-        return _done("the limit is wider")
-
-    def _rows(self, action: WidenLimit) -> tuple[LimitRow | None, LimitRow | None, str]:
-        try:
-            was = msgspec.json.decode(action.was, type=LimitRow)
-            row = msgspec.json.decode(action.becomes, type=LimitRow | None)
-        except msgspec.DecodeError as error:
-            return None, None, f"was or becomes is no row of [[limits]] as JSON: {error}"
-        return was, row, ""
-
-    def _learn(self, fact: FloatSet | LimitWidened, now_ns: Ns, step: Step) -> None:
-        event: Event = fact
-        self._steward.learn(fact, step)
-        self._steward.after(event, now_ns, step)
+        return done("the switch is on")
 
     # --- what became of it ------------------------------------------------------------------------
 
@@ -167,21 +130,13 @@ class Hands:
             case StopActions():
                 return self._stop(proposal, action, now_ns, step)  # twice on is on
             case WidenLimit():
-                return self._widened(action)
+                return self._widener.ended(action)
             case Override():
                 return self._ended(proposal, action.does, now_ns, step)
             case HedgeAction() | Stake() | Unstake() | AddToPool() | TakeFromPool() | Transfer():
-                return _failed(CUT_OFF)
+                return failed(CUT_OFF)
             case _:
                 assert_never(action)
-
-    def _widened(self, action: WidenLimit) -> Result:
-        if action.limit in FILES:
-            return _done("the file may be loaded")
-        _, row, fault = self._rows(action)
-        in_force = [one for one in self._steward.treasury.limits.rows if one.name == action.limit]
-        is_so = not fault and in_force == ([] if row is None else [row])
-        return _done("the limit is wider") if is_so else _failed(CUT_OFF)
 
     def _converted(
         self, proposal: Proposal, action: Conversion, now_ns: Ns, step: Step
@@ -192,7 +147,7 @@ class Hands:
             return None  # it may have traded: a person must see to it
         parent = work.parent(name)
         if parent is None:
-            return _failed(CUT_OFF)
+            return failed(CUT_OFF)
         if parent.state not in FOR_GOOD or parent.out_atoms:
             return None
         if isinstance(action, Rebalance) and action.bucket == Bucket.FLOAT:
@@ -220,7 +175,8 @@ class Hands:
                 atoms=max(0, working + sign * atoms),
                 reason=reason,
             )
-            self._learn(moved, now_ns, step)
+            self._steward.learn(moved, step)
+            self._steward.after(moved, now_ns, step)
 
 
 def _by_market(parent: Parent) -> dict[str, Atoms]:
@@ -233,11 +189,3 @@ def _by_market(parent: Parent) -> dict[str, Atoms]:
 def _base(action: Conversion, money: str) -> str:
     """What is bought or sold for money."""
     return action.least.asset if action.sell.asset == money else action.sell.asset
-
-
-def _done(why: str) -> Result:
-    return Result(ending=Ending.DONE, has_moved=True, why=why)
-
-
-def _failed(why: str) -> Result:
-    return Result(ending=Ending.FAILED, has_moved=False, why=why)

@@ -9,7 +9,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from engine.trading.action_hands import FILES, Hands, Result
+from engine.trading.action_hands import Hands
+from engine.trading.action_result import Result
+from engine.trading.action_widen import FILES
 from engine.treasury.action_desk import ActionDesk
 from engine.treasury.desk_step import DeskStep, SignedWord
 from engine.treasury.facts import Facts
