@@ -1,17 +1,15 @@
 """Actions of the treasury through the whole engine: bands, signatures, conversions, crashes."""
 
 import msgspec
-import pytest
 
 from engine.runtime.authority_file import authority_word
 from engine.trading.strategy import View, Wake
-from engine.treasury.dates import NS_PER_H
 from engine.treasury.proposals import Status
 from engine.treasury.treasury import Treasury
-from engine.values.action_records import AuthoritySet, Executed, Proposed, RosterSet, WordRefused
-from engine.values.action_words import Convert, Scope, StopActions, WidenLimit
+from engine.values.action_records import AuthoritySet, Proposed, RosterSet, WordRefused
+from engine.values.action_words import Scope, StopActions, WidenLimit
 from engine.values.events import Timer
-from engine.values.execution_records import ChildSent, ParentMoved, ParentState, Switched
+from engine.values.execution_records import ChildSent, ParentState, Switched
 from engine.values.intents import Ladder, Level, Reason
 from engine.values.ledger_words import Received
 from engine.values.rebalance_records import BandMoved, BandsChecked
@@ -29,56 +27,23 @@ from tests.action_builders import (
     FAY,
     OTTO,
     ROSTER,
-    btt,
-    request,
     roster_set,
     transfer,
-    usdt,
 )
 from tests.hedge_world import TOKEN, S
-from tests.treasury_world import POLICY, TARGET, TreasuryWorld
-
-M = 1_000_000
-UNIT = 10**8
-
-
-def over(lots: int = 6 * M, **changes) -> TreasuryWorld:
-    """A float of 130 % of its target, shortly before the hour of the daily check."""
-    world = TreasuryWorld(begin=[ROSTER], **changes)
-    world.depth[TOKEN] = 4 * M
-    world.run(4)
-    world.move(lots)
-    world.now += 3_590 * S
-    return world
-
-
-def word(world: TreasuryWorld, name: str, action, **changes):
-    """A request of Anna's, signed, as of now."""
-    asked = request(name, action, at_ns=world.now, expires_ns=world.now + 20 * NS_PER_H, **changes)
-    return ANNA.asks(asked, world.now)
-
-
-def sale(world: TreasuryWorld, tokens: int) -> Convert:
-    """For at least half of what it is worth."""
-    money = usdt(1)
-    least = msgspec.structs.replace(money, atoms=tokens * 3_000)
-    until_ns = world.now + 10 * NS_PER_H
-    return Convert(sell=btt(tokens), least=least, venues=["loopback"], until_ns=until_ns)
-
-
-def signed_by_two(world: TreasuryWorld, name: str, action) -> None:
-    asked = word(world, name, action)
-    for each in (asked, OTTO.answers(asked, world.now), FAY.answers(asked, world.now)):
-        world.feed(each)
-
-
-def status(world: TreasuryWorld, name: str) -> Status:
-    return world.desk.proposals[name].status
-
-
-def only(world: TreasuryWorld):
-    (proposal,) = world.desk.proposals.all()
-    return proposal
+from tests.treasury_world import (
+    POLICY,
+    TARGET,
+    UNIT,
+    M,
+    TreasuryWorld,
+    only,
+    over,
+    sale,
+    signed_by_two,
+    status,
+    word,
+)
 
 
 def test_a_float_over_its_band_is_proposed_allowed_sold_in_stages_and_done():
@@ -360,84 +325,3 @@ def test_a_word_for_the_books_is_journaled():
     )  # fmt: skip
     world.feed(paid)
     assert world.records[-1] == paid
-
-
-# --- crashes --------------------------------------------------------------------------------------
-
-
-def killed_at(count: int) -> TreasuryWorld:
-    """The world of `over`, killed when the journal holds so many records."""
-    world = over()
-    world.deadly = count
-    world.live(400)
-    return world
-
-
-def calm_run() -> tuple[int, int]:
-    """How many records there are before the check, and at the end."""
-    world = over()
-    before = len(world.records)
-    world.run(200)
-    last = max(n for n, record in enumerate(world.records) if isinstance(record, Executed))
-    return before, last + 1
-
-
-BEFORE, LAST = calm_run()
-
-
-@pytest.mark.parametrize("count", range(BEFORE, LAST + 1))
-def test_a_crash_between_any_two_records_sells_at_most_once_and_loses_nothing(count):
-    world = killed_at(count)
-    assert world.epoch == 2, "it died and came back"
-    assert len(world.begun) == len(set(world.begun)) <= 1
-    assert len(world.executing) == 1, "asked for by one of the two"
-    proposal = only(world)
-    assert proposal.status in (Status.DONE, Status.FAILED), proposal
-    assert proposal.has_moved == bool(world.begun)
-    if proposal.status is Status.DONE:
-        assert world.gone == 0
-        assert world.of(FloatSet)[-1].atoms == TARGET * UNIT
-        assert sum("rebalanced" in record.reason for record in world.of(FloatSet)) == 1
-    else:
-        assert world.gone == -6 * M, "nothing was sold, and people are told"
-        assert any("ask anew" in alert for alert in world.alerts)
-
-
-def test_a_crash_again_and_again_still_sells_at_most_once():
-    world = over()
-    for _ in range(12):
-        world.deadly = len(world.records) + 5
-        world.live(20)
-    world.live(300)
-    assert len(world.begun) <= 1
-    assert only(world).status in (Status.DONE, Status.FAILED)
-    assert world.gone >= -6 * M
-    assert world.gone <= 0
-
-
-def test_a_switch_whose_end_was_not_kept_is_on_after_the_crash():
-    world = TreasuryWorld(begin=[ROSTER])
-    world.run(4)
-    world.feed(word(world, "p1", StopActions(scope=Scope.ALL, name="")))
-    world.deadly = len(world.records) + 1  # Executing, and no more
-    world.live(5)
-    assert world.epoch == 2
-    assert status(world, "p1") is Status.DONE
-    assert world.work.conversions.desk.switches.on
-
-
-def test_a_restart_finds_the_parent_and_its_state_as_they_were():
-    world = TreasuryWorld(begin=[ROSTER])
-    world.depth[TOKEN] = 10 * M
-    world.run(4)
-    signed_by_two(world, "p1", sale(world, 16 * M))
-    while len(world.of(ChildSent)) < 2:
-        world.turn()
-    world.run(1)
-    (before,) = world.parents.values()
-    world.start()
-    (after,) = world.parents.values()
-    assert (after.state, after.done_atoms) == (before.state, before.done_atoms)
-    world.run(200)
-    assert (world.gone, status(world, "p1")) == (16 * M, Status.DONE)
-    assert len([move for move in world.of(ParentMoved) if move.after is ParentState.DONE]) == 1

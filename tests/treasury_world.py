@@ -1,7 +1,7 @@
 """The whole engine with a treasury that acts, over the venue of `hedge_world`; it may be killed.
 
 `deadly` kills the process between two records: so many of the journal's are kept, no more. Whatever
-had its intent kept has left by then, and nobody hears the answer.
+had its intent kept has left by then (not so without `leaves`), and nobody hears the answer.
 """
 
 from typing import Any
@@ -20,18 +20,32 @@ from engine.trading.treasury_work import TreasuryWork
 from engine.treasury.action_desk import ActionDesk
 from engine.treasury.amounts import Asset
 from engine.treasury.calibration import CalibrationParams
+from engine.treasury.dates import NS_PER_H
 from engine.treasury.facts import Scheme
 from engine.treasury.liquid import LiquidParams
+from engine.treasury.proposals import Status
 from engine.treasury.rebalance import RebalanceParams, Rebalancer
 from engine.treasury.score import ScoreParams
 from engine.treasury.treasury import Treasury
 from engine.values import events as ev
 from engine.values.action_records import Executing
+from engine.values.action_words import Convert
 from engine.values.commands import Place
 from engine.values.execution_records import ParentStarted
 from engine.values.records import OrderIntent
 from engine.values.units import Side
-from tests.action_builders import authority, bounds, row
+from tests.action_builders import (
+    ANNA,
+    FAY,
+    OTTO,
+    ROSTER,
+    authority,
+    bounds,
+    btt,
+    request,
+    row,
+    usdt,
+)
 from tests.execution_builders import estimate_params, params
 from tests.hedge_world import (
     BTC,
@@ -42,12 +56,13 @@ from tests.hedge_world import (
     HedgeWorld,
     NoQuotes,
     S,
-    loose_rows,
     market_setup,
 )
 from tests.holdings_builders import asset, bucket, float_row, place
 from tests.trading_builders import BANDS
 
+M = 1_000_000
+UNIT = 10**8
 TARGET = BANDS.target_lots
 SCHEME = Scheme(
     money=Asset("USDT", 8),
@@ -96,6 +111,7 @@ class TreasuryWorld(HedgeWorld):
 
     def __init__(self, **changes: Any) -> None:
         self.deadly: int | None = None
+        self.leaves = changes.pop("leaves", True)
         self.policy = changes.pop("policy", POLICY)
         self.begin_with = changes.pop("begin", [])
         self.others_lots = changes.pop("others_lots", 10**9)
@@ -137,7 +153,8 @@ class TreasuryWorld(HedgeWorld):
         for parent in self.parents.values():
             parent.check()
         for command in step.commands:
-            if not is_dead or (isinstance(command, Place) and command.client_id in kept):
+            is_kept = isinstance(command, Place) and command.client_id in kept
+            if not is_dead or (self.leaves and is_kept):
                 self.do(command)
         if is_dead:
             self.deadly = None
@@ -194,4 +211,43 @@ class TreasuryWorld(HedgeWorld):
         return TARGET - self.position
 
 
-__all__ = ["POLICY", "TARGET", "Died", "TreasuryWorld", "loose_rows"]
+# --- what tests begin with ---
+
+
+def over(lots: int = 6 * M, **changes) -> TreasuryWorld:
+    """A float of 130 % of its target, shortly before the hour of the daily check."""
+    world = TreasuryWorld(begin=[ROSTER], **changes)
+    world.depth[TOKEN] = 4 * M
+    world.run(4)
+    world.move(lots)
+    world.now += 3_590 * S
+    return world
+
+
+def word(world: TreasuryWorld, name: str, action, **changes):
+    """A request of Anna's, signed, as of now."""
+    asked = request(name, action, at_ns=world.now, expires_ns=world.now + 20 * NS_PER_H, **changes)
+    return ANNA.asks(asked, world.now)
+
+
+def sale(world: TreasuryWorld, tokens: int) -> Convert:
+    """For at least half of what it is worth."""
+    money = usdt(1)
+    least = msgspec.structs.replace(money, atoms=tokens * 3_000)
+    until_ns = world.now + 10 * NS_PER_H
+    return Convert(sell=btt(tokens), least=least, venues=["loopback"], until_ns=until_ns)
+
+
+def signed_by_two(world: TreasuryWorld, name: str, action) -> None:
+    asked = word(world, name, action)
+    for each in (asked, OTTO.answers(asked, world.now), FAY.answers(asked, world.now)):
+        world.feed(each)
+
+
+def status(world: TreasuryWorld, name: str) -> Status:
+    return world.desk.proposals[name].status
+
+
+def only(world: TreasuryWorld):
+    (proposal,) = world.desk.proposals.all()
+    return proposal
