@@ -12,7 +12,7 @@ from engine.treasury.action_bytes import digest_of
 from engine.treasury.action_desk import ActionDesk
 from engine.treasury.amounts import Price
 from engine.values.action_records import Ending
-from engine.values.action_words import Coins, Initiator, Rebalance, Request
+from engine.values.action_words import Coins, Initiator, Rebalance, Request, WidenLimit
 from engine.values.events import Balance, Fill, VenueState
 from engine.values.execution_records import (
     ChildSent,
@@ -26,7 +26,7 @@ from engine.values.ledger_words import Held
 from engine.values.records import Listed, Opening
 from engine.values.treasury_words import LimitMoved
 from engine.values.units import NS_PER_S, Side
-from tests.action_builders import roster_set
+from tests.action_builders import ANNA, FAY, OTTO, roster_set
 
 ROOT = Path(__file__).resolve().parent.parent
 POLICY = ROOT / "configs" / "treasury.toml"
@@ -64,7 +64,7 @@ def balances(btt: int, usdt: int) -> list[Balance]:
     ]
 
 
-def desk_records() -> tuple[list[Any], str]:
+def desk_records(*, is_widened: bool) -> tuple[list[Any], str]:
     """An automatic conversion, asked for three hours ago and done an hour ago; and its digest."""
     authority = load_authority(POLICY)
     desk = ActionDesk(authority, verify)
@@ -83,7 +83,24 @@ def desk_records() -> tuple[list[Any], str]:
     began = desk.begin(NOW - 3 * H)
     done = desk.tell("e1", Ending.DONE, "all of it", at_ns=NOW - H, has_moved=True)
     records += [*asked.records, *began.records, *done.records]
+    if is_widened:
+        records += _widened(desk)
     return records, digest_of(desk.proposals["e1"].body)
+
+
+def _widened(desk: ActionDesk) -> list[Any]:
+    """Anna asks for a wider limit, fay and otto sign, and it is done six hours ago."""
+    at_ns = NOW - 6 * H
+    request = Request(
+        desk="demo", name="w1", at_ns=at_ns, expires_ns=NOW, who="anna",
+        initiator=Initiator.FINANCE, function="rebates", code="policy", why="two venues",
+        action=WidenLimit(limit="venues", was="one", becomes="two"),
+    )  # fmt: skip
+    asked = ANNA.asks(request, at_ns)
+    steps = [desk.take(asked), desk.take(FAY.answers(asked, at_ns)),
+             desk.take(OTTO.answers(asked, at_ns)), desk.begin(at_ns),
+             desk.tell("w1", Ending.DONE, "done", at_ns=at_ns, has_moved=True)]  # fmt: skip
+    return [record for step in steps for record in step.records]
 
 
 def journal_records(proposal: str) -> list[Any]:
@@ -142,8 +159,8 @@ def journal_records(proposal: str) -> list[Any]:
     ]  # fmt: skip
 
 
-def data_directory(path: Path) -> Path:
-    records, proposal = desk_records()
+def data_directory(path: Path, *, is_widened: bool = False) -> Path:
+    records, proposal = desk_records(is_widened=is_widened)
     path.mkdir(mode=0o700)
     written(path / "treasury.db", records)
     written(path / "journal.db", journal_records(proposal))

@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from engine.cli.main import is_plain_run, main
 from engine.cli.verbs import GROUPS, VERBS, app_of
+
+POLICY = Path(__file__).resolve().parent.parent / "configs" / "treasury.toml"
 
 
 @pytest.mark.parametrize(
@@ -77,3 +80,16 @@ def test_a_path_that_cannot_even_be_looked_at_is_one_line(monkeypatch, capsys):
         main()
     assert left.value.code == 2
     assert capsys.readouterr().err == f"ballast: {place}: File name too long\n"
+
+
+def test_a_report_of_an_engine_that_does_not_run_says_what_is_missing(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        sys, "argv", ["ballast", "treasury", "report", "daily", str(POLICY), "--at", str(tmp_path)]
+    )
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    told = f"ballast: {tmp_path}: no engine runs here to tell balances: name --facts FILE too\n"
+    assert capsys.readouterr().err == told

@@ -79,6 +79,13 @@ def test_what_is_older_than_the_period_is_not_in_it(data: Path, tmp_path: Path) 
     assert counts == [1, 2]
 
 
+def test_a_limit_that_people_widened_before_is_passed_with_their_approval(tmp_path: Path) -> None:
+    place = data_directory(tmp_path / "data", is_widened=True)
+    _, found = answer("weekly", POLICY, "--at", place, "--facts", facts_file(tmp_path / "f.json"))
+    passed = rows_of(found, "figures", "figure")["policy breaches"]
+    assert (passed["value"], passed["beside"]) == (2, 1)  # one was passed before anybody agreed
+
+
 def test_without_a_journal_figures_are_unknown_and_never_zero(tmp_path: Path) -> None:
     code, found = answer("daily", POLICY, "--facts", facts_file(tmp_path / "f.json"))
     figures = rows_of(found, "figures", "figure")

@@ -89,6 +89,8 @@ def _given(wanted: Wanted) -> list[Told]:
     """A running engine first; of a stopped one only its journals are read."""
     is_up = wanted.at is not None and socket_of(wanted.at).exists()
     given = told_by(list(wanted.facts), wanted.at if is_up else None)
+    if not given and wanted.at is not None:
+        raise UserError(f"{wanted.at}: no engine runs here to tell balances: name --facts FILE too")
     if not given:
         raise UserError("name the facts: --at CONFIG for a running engine, or --facts FILE")
     return given

@@ -150,18 +150,21 @@ class World:
         self.see()
 
     def see(self) -> None:
-        """Show the treasury every book, and the desk the prices."""
+        """Show the treasury every book that has two sides, and the desk the prices.
+
+        Of a book with an empty side it keeps the last whole one, for as long as a price may age.
+        """
         scheme = self.setup.scheme
         for each in self.markets.values():
             venue, base = each.item.venue, each.item.base
             if self.is_down(venue):
                 self.treasury.holdings.lose_book(venue, base)
                 continue
-            volume = Volume(
-                atoms=each.item.base_atoms(each.day_volume()), at_ns=self.now_ns
-            )  # fmt: skip
+            volume = Volume(atoms=each.item.base_atoms(each.day_volume()), at_ns=self.now_ns)
             self.treasury.holdings.volume(venue, base, volume)
-            self.keep(*self.treasury.see(each.depth(scheme.asset(base), scheme.money)))
+            book = each.depth(scheme.asset(base), scheme.money)
+            if book.is_sane():
+                self.keep(*self.treasury.see(book))
         facts = self.treasury.holdings.facts()
         for name in scheme.assets:
             price = facts.price(name)
