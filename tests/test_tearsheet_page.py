@@ -309,3 +309,9 @@ def test_a_number_that_makes_no_interval_is_a_user_s_mistake(first, words):
     error, _ = ballast("compare", first, first, *words)
     assert isinstance(error, UserError)
     assert words[0] in str(error)
+
+
+def test_a_comparison_too_says_what_is_not_modelled(first):
+    code, printed = ballast("compare", first, first)
+    assert code == 0
+    assert "other traders' answers" in printed.splitlines()[-1]

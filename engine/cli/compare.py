@@ -9,6 +9,7 @@ import typer
 
 from engine.cli.compare_runs import Run, Series, read_run
 from engine.cli.show import as_json, as_text
+from engine.sim.backtest import NOT_MODELLED
 from engine.sim.bootstrap import BUCKETS_MIN, Params, block_mean, intervals
 from engine.sim.profit_parts import PARTS
 from engine.values.errors import UserError
@@ -167,7 +168,7 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     if answer["assumed"]:
         lines += ["", "assumed otherwise"]
         lines += [f"  {row['what']}: {row['a']} | {row['b']}" for row in answer["assumed"]]
-    return lines + [f"note: {note}" for note in answer["notes"]]
+    return [*lines, *(f"note: {note}" for note in answer["notes"]), NOT_MODELLED]
 
 
 def _side_by_side(row: dict[str, Any], name: str) -> str:

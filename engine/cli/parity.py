@@ -43,7 +43,7 @@ def parity(
     if json:
         as_json(_answer(sides, made))
     else:
-        as_text(*_lines(sides, made))
+        as_text(*_lines(sides, made), sides.free.result.not_modelled)
 
 
 def _page(sides: Sides, tables: list[Table]) -> str:

@@ -61,7 +61,8 @@ def replay(
         as_json(answer)
     else:
         as_text(*_lines(answer, found, is_verified=verify))
-    raise typer.Exit(FOUND if found else 0)
+    is_found = found is not None or (verify and not answer["verified"])
+    raise typer.Exit(FOUND if is_found else 0)
 
 
 def moment(text: str, start_ns: Ns) -> Ns:

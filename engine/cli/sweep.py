@@ -25,6 +25,7 @@ from engine.cli.sweep_file import Header, ResultsFile
 from engine.cli.sweep_job import Job
 from engine.cli.sweep_on import LOCAL, Executor, executor_of
 from engine.cli.sweep_plan import Asked, Plan, plan_of
+from engine.sim.backtest import NOT_MODELLED
 from engine.sim.sweep import (
     Axis,
     Failed,
@@ -109,7 +110,7 @@ def _tell(told: Tallied, found: Verdict | None, files: list[str], *, is_json: bo
     if is_json:
         as_json(as_answer(told, found) | {"files": files})
     else:
-        as_text(*_lines(told, found), *(f"written: {file}" for file in files))
+        as_text(*_lines(told, found), NOT_MODELLED, *(f"written: {file}" for file in files))
     if told.failed or told.missing:
         raise typer.Exit(FOUND_FAILURES)
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from engine.cli.study_pictures import STYLE, _svg
 from engine.cli.sweep_board import Tallied, lines, titles
+from engine.sim.backtest import NOT_MODELLED
 from engine.sim.sweep import Heat
 from engine.values.errors import UserError
 
@@ -51,7 +52,7 @@ def page(told: Tallied, words: list[str], picture: str) -> str:
     rows = lines(told, len(told.rows))
     return PAGE.format(
         title=f"A sweep of {len(told.rows)} runs",
-        words="".join(f"<p>{html.escape(word)}</p>" for word in words),
+        words="".join(f"<p>{html.escape(word)}</p>" for word in (*words, NOT_MODELLED)),
         picture=picture,
         head=row(titles(told.keys), "th"),
         rows="\n".join(f"<tr>{row(cells, 'td')}</tr>" for cells in rows),
