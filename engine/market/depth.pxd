@@ -16,7 +16,7 @@ cdef class Depth:
     @cython.locals(place=Py_ssize_t)
     cpdef forget(self, Py_ssize_t excess)
     cpdef tuple level(self, Py_ssize_t place)
-    @cython.locals(low=Py_ssize_t, high=Py_ssize_t, middle=Py_ssize_t)
+    @cython.locals(place=Py_ssize_t, left=Py_ssize_t, half=Py_ssize_t)
     cpdef Py_ssize_t place_of(self, long long key) except -1
     @cython.locals(part=cython.longlong, place=Py_ssize_t)
     cpdef lots_between(self, Py_ssize_t begin, Py_ssize_t end)

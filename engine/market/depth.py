@@ -88,14 +88,13 @@ class Depth:
 
     def place_of(self, key: int) -> int:
         """How many levels are farther than this key."""
-        low, high = 0, self.count
-        while low < high:
-            middle = (low + high) >> 1
-            if self._keys[middle] < key:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+        place, left = 0, self.count
+        while left > 0:
+            half = (left + 1) >> 1
+            if self._keys[place + half - 1] < key:
+                place += half
+            left -= half
+        return place
 
     def lots_between(self, begin: int, end: int) -> Lot:
         """The sum over the places from `begin` on and before `end`."""
