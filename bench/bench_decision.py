@@ -53,9 +53,9 @@ def stages(world: World) -> Stages:
     view = quoter.view(now_ns, keeper.position_lots(MARKET))
     reading = reading_of(keeper, quoter, view)
     wish = quoter.wish(view)
-    approved, active = gate.approve(wish, reading), keeper.orders.active(MARKET)
+    approved, sums = gate.approve(wish, reading), keeper.orders.sums(MARKET)
     params = maker.reconcile_params
-    assert reconcile(approved, active, lambda: "never", now_ns, params) == []
+    assert reconcile(approved, sums, lambda: "never", now_ns, params) == []
 
     def decide() -> None:
         maker._decide("bench", now_ns, Step(commands=[], records=[], alerts=[]))
@@ -67,7 +67,7 @@ def stages(world: World) -> Stages:
         "quote": lambda: quoter.wish(view),
         "approve, observed before": lambda: gate.approve(wish, reading),
         "reconcile, ten orders as wished": lambda: reconcile(
-            approved, active, lambda: "never", now_ns, params
+            approved, sums, lambda: "never", now_ns, params
         ),
         "decision, whole": decide,
     }

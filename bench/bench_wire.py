@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from bench.harness import Ratio, Timing, arguments, finish, ratio, timing
+from bench.harness import MISSED, Missed, Ratio, Timing, arguments, finish, ratio, timing
 from bench.wire_clients import (
     BARE,
     BUSY,
@@ -66,9 +66,17 @@ class Found(msgspec.Struct, kw_only=True):
     frames: int = 0
     merged: int = 0
 
+    def add(self, other: "Found") -> None:
+        self.spans += other.spans
+        self.frames += other.frames
+        self.merged += other.merged
+
 
 async def one_turn(venue: WireVenue, client: Client, warm_up_s: float, measured_s: float) -> Found:
-    """One client, from its start to its end. RuntimeError where no orders come."""
+    """One client, from its start to its end.
+
+    Missed where too few orders come for a measurement, RuntimeError where the client died.
+    """
     venue.begin()
     free = os.sched_getaffinity(0)
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile() as log:
@@ -83,8 +91,10 @@ async def one_turn(venue: WireVenue, client: Client, warm_up_s: float, measured_
             await _until_it_trades(venue, child)
             return await _measure(venue, client, folder, (warm_up_s, measured_s))
         except TimeoutError as error:
+            if child.returncode is None:
+                raise Missed(f"{client.name}: too few orders") from error
             log.seek(0)
-            raise RuntimeError(f"{client.name}: too few orders\n{log.read().decode()}") from error
+            raise RuntimeError(f"{client.name}: it died\n{log.read().decode()}") from error
         finally:
             os.sched_setaffinity(0, free)
             await _end(child)
@@ -129,24 +139,28 @@ async def _end(child: asyncio.subprocess.Process) -> None:
     await asyncio.wait_for(child.wait(), END_S)
 
 
-async def measured(clients: tuple[Client, ...], *, quick: bool) -> dict[Client, Found]:
+async def measured(
+    clients: tuple[Client, ...], missed: list[str], *, quick: bool
+) -> dict[Client, Found]:
+    """Those of `clients` that could be measured; what could not goes into `missed`."""
     warm_up_s, measured_s, rounds = WARM_UP_S, MEASURED_S, ROUNDS
     if quick:
         warm_up_s, measured_s, rounds = WARM_UP_QUICK_S, MEASURED_QUICK_S, ROUNDS_QUICK
+    found = {client: Found() for client in clients}
     venue = WireVenue()
     await venue.start()
-    found = {client: Found() for client in clients}
-    order = list(clients)
-    for _ in range(rounds):
-        for client in order:
-            turn = await one_turn(venue, client, warm_up_s, measured_s)
-            whole = found[client]
-            whole.spans += turn.spans
-            whole.frames += turn.frames
-            whole.merged += turn.merged
-        order.reverse()
-    await venue.stop()
-    return found
+    try:
+        for turn in range(rounds):
+            for client in clients[:: -1 if turn % 2 else 1]:
+                try:
+                    each = await one_turn(venue, client, warm_up_s, measured_s)
+                except Missed as miss:
+                    missed.append(str(miss))
+                else:
+                    found[client].add(each)
+    finally:
+        await venue.stop()
+    return {client: each for client, each in found.items() if each.spans}
 
 
 def ratios(rows: dict[Client, Timing]) -> list[Ratio]:
@@ -183,11 +197,13 @@ def facts(rows: dict[Client, Timing], found: dict[Client, Found]) -> dict[str, A
 
 def main() -> None:
     chosen = arguments(__doc__ or "")
-    found = uvloop.run(measured(QUICK if chosen.quick else ALL, quick=chosen.quick))
+    missed: list[str] = []
+    found = uvloop.run(measured(QUICK if chosen.quick else ALL, missed, quick=chosen.quick))
     rows = {
         client: timing(f"wire to wire: {client.name}", each.spans) for client, each in found.items()
     }
-    finish(list(rows.values()), facts(rows, found), as_json=chosen.json, ratios=ratios(rows))
+    told = facts(rows, found) | ({MISSED: "; ".join(missed)} if missed else {})
+    finish(list(rows.values()), told, as_json=chosen.json, ratios=ratios(rows))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,12 @@ import msgspec
 from hdrh.histogram import HdrHistogram
 
 WAITED = "waited for a core, share of the time it could run"
+MISSED = "missed measurements"
 LOWEST_NS, HIGHEST_NS, DIGITS = 1, 3_600 * 10**9, 3
+
+
+class Missed(Exception):
+    """The host was too busy for this to be measured: nobody's fault, and told as a fact."""
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,8 @@ def changes_text(found: Iterable[Change]) -> str:
     lines = [f"{'ratio (lower is better)':70}{'now':>9}{'committed':>11}{'times':>8}"]
     for change in found:
         mark = f"  more than {WORSE_MAX:g} times worse" if change.is_outside else ""
+        if change.is_starved:
+            mark = "  not judged: no core was free"
         name = f"{change.bench}: {change.ratio.name}"
         lines.append(
             f"{name:70}{change.ratio.value:9.3f}{change.before:11.3f}{change.times:8.2f}{mark}"

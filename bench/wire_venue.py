@@ -3,8 +3,10 @@
 It sends depth frames of twenty levels a side on a fixed beat, whatever the client does, and notes
 when each left. Every frame moves the market up, so that the best bid is always a new order, and
 every LEG frames it falls back; no price of the best bid comes again within seconds, so the price
-of an order names the frame that caused it. It matches nothing, tells no reports and enforces
-nothing: `ballast venue` does that, and costs too much to be a ruler.
+of an order names the frame that caused it. Everything that one read of a socket brings is stamped
+before any of it is looked at: what the venue does with a cancel is no part of the way of the order
+behind it. It matches nothing, tells no reports and enforces nothing: `ballast venue` does that, and
+costs too much to be a ruler.
 """
 
 import asyncio
@@ -98,6 +100,7 @@ class WireVenue:
     async def stop(self) -> None:
         for server in self._servers:
             server.close()
+            await server.wait_closed()
 
     def begin(self) -> None:
         """Forget the last client."""
@@ -197,6 +200,7 @@ class _Market(WSListener):
 class _Orders(WSListener):
     def __init__(self, venue: WireVenue) -> None:
         self._venue = venue
+        self._came: list[tuple[bytes, int]] = []
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         at_ns = time.perf_counter_ns()
@@ -204,7 +208,18 @@ class _Orders(WSListener):
             transport.disconnect(False)
         if frame.msg_type != WSMsgType.TEXT:
             return
-        asked = msgspec.json.decode(frame.get_payload_as_bytes())
+        if not self._came:
+            asyncio.get_running_loop().call_soon(self._answer_all, transport)
+        self._came.append((frame.get_payload_as_bytes(), at_ns))
+
+    def _answer_all(self, transport: WSTransport) -> None:
+        came, self._came = self._came, []
+        for body, at_ns in came:
+            if not transport.is_disconnected:
+                self._answer(transport, body, at_ns)
+
+    def _answer(self, transport: WSTransport, body: bytes, at_ns: int) -> None:
+        asked = msgspec.json.decode(body)
         result = self._venue.answer(asked["method"], asked.get("params") or {}, at_ns)
         reply = {"id": asked["id"], "status": 200, "result": result}
         if result is None:

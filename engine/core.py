@@ -13,6 +13,7 @@ from engine.trading.maker import Maker, MakerParams
 from engine.trading.neighbours import Neighbours
 from engine.trading.quoter import MarketSetup, Quoter
 from engine.trading.standing import Standing
+from engine.trading.treasurer import Treasurer
 from engine.trading.turns import Turns
 from engine.values import events as ev
 from engine.values.instrument import Instrument
@@ -45,6 +46,7 @@ class Engine:
         params: EngineParams,
         past: Iterable[Record] = (),
         watched: Sequence[Instrument] = (),
+        treasurer: Treasurer | None = None,
     ) -> None:
         self.params = params
         self.now_ns = self.stopped_ns = 0
@@ -56,7 +58,7 @@ class Engine:
         self.disturbances = Disturbances(params.disturbances)
         self._turns, self._joins = Turns(), self._doors()
         self._open(setups)
-        self.neighbours = Neighbours(self.makers, watched, self.ids, params.maker.config_hash)
+        self.neighbours = Neighbours(self.makers, watched, self.ids, params.maker, treasurer)
         for record in past:
             self._remember(record)
 
@@ -81,6 +83,7 @@ class Engine:
             ev.AccountFact: self._on_account,
             ev.OperatorFact: self._on_operator,
             ev.LinkFact: self._on_link,
+            ev.TreasuryWord: lambda word, step: self.neighbours.on_treasury(word, step),
         }
         return {kind: join for facts, join in doors.items() for kind in get_args(facts)}
 
@@ -223,9 +226,8 @@ class Engine:
             return
         for maker in self.makers.values():
             if maker.quoter.setup.instrument.venue == fact.venue:
-                reason = f"disconnected: {fact.reason}"
-                lost = ev.BookLost(market=maker.market, at_ns=fact.at_ns, reason=reason)
-                maker.quoter.on_lost(lost)
+                why, at_ns = f"disconnected: {fact.reason}", fact.at_ns
+                maker.quoter.on_lost(ev.BookLost(market=maker.market, at_ns=at_ns, reason=why))
                 maker.look(self.now_ns, step)
 
     # --- time -----------------------------------------------------------------------------------
@@ -262,8 +264,7 @@ class Engine:
     def _open(self, setups: list[MarketSetup]) -> None:
         for venue in dict.fromkeys(setup.instrument.venue for setup in setups):
             mine = [setup for setup in setups if setup.instrument.venue == venue]
-            instruments = [setup.instrument for setup in mine]
-            keeper = Keeper(instruments, self.params.keeper, self.ids.is_ours)
+            keeper = Keeper([one.instrument for one in mine], self.params.keeper, self.ids.is_ours)
             self.keepers[venue] = keeper
             self.links[venue] = VenueLinks()
             for setup in mine:
@@ -295,6 +296,5 @@ class Engine:
     @property
     def open_orders_at_stop(self) -> int:
         """The venues' own count after the stop; -1 while one has not answered."""
-        makers, since_ns = self.makers.values(), self.stopped_ns
-        counts = [maker.keeper.open_orders_after(maker.market, since_ns) for maker in makers]
-        return -1 if not self.stopped_ns or -1 in counts else sum(counts)
+        sums = [m.keeper.open_orders_after(m.market, self.stopped_ns) for m in self.makers.values()]
+        return -1 if not self.stopped_ns or -1 in sums else sum(sums)

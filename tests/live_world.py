@@ -56,6 +56,7 @@ OPENING = {"BTT": atoms("200000000"), "USDT": atoms("1000")}
 PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.004
 FAILURES = (OrderFailed, CancelFailed, QueryFailed)
+PATIENT = DisturbanceParams(lag_ns_max=NS_PER_S, journal_age_ns_max=NS_PER_S)
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,8 +93,7 @@ class LiveWorld:
         self.moments: list[Moment] = []
         live.on_alert(self.alerts.append)
         # A busy machine must not pull the quotes of a test about something else.
-        patient = DisturbanceParams(lag_ns_max=NS_PER_S, journal_age_ns_max=NS_PER_S)
-        live.engine.disturbances = Disturbances(patient)
+        live.engine.disturbances = Disturbances(PATIENT)
         self._process = live.engine.process
         live.engine.process = self._seen  # type: ignore[method-assign]
 

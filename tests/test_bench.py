@@ -12,7 +12,8 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.harness import Ratio, Timing, ratio, table, timing
+from bench import bench_wire
+from bench.harness import WAITED, Ratio, Timing, ratio, table, timing
 from bench.report import BEGIN, END, changes_text, into_page, markdown, svg
 from bench.suite import (
     WORSE_MAX,
@@ -257,3 +258,34 @@ def test_bench_outside_a_checkout_says_where_to_run_it(tmp_path: Path):
     with pytest.raises(UserError, match="editable install of a checkout"):
         checkout(tmp_path)
     assert (checkout() / "bench" / "suite.py").is_file()
+
+
+# --- a starved host -----------------------------------------------------------------------------
+
+
+def test_a_benchmark_that_waited_for_a_core_fails_nothing_and_says_so():
+    starved = result(value=50.0, facts={WAITED: 0.6})
+    found = changes(report(starved), report(result(value=1.0)))
+    assert [change.is_outside for change in found] == [False]
+    assert "not judged" in changes_text(found)
+
+
+def test_one_that_had_its_core_is_judged():
+    calm = result(value=50.0, facts={WAITED: 0.05})
+    assert [c.is_outside for c in changes(report(calm), report(result(value=1.0)))] == [True]
+
+
+async def test_a_client_from_which_too_few_orders_come_is_a_missed_measurement(monkeypatch):
+    monkeypatch.setattr(bench_wire, "START_S_MAX", 0.2)
+    mute = bench_wire.Client(name="mute")
+    monkeypatch.setattr(bench_wire, "command_of", lambda *_: ["sleep", "60"])
+    missed: list[str] = []
+    assert await bench_wire.measured((mute,), missed, quick=True) == {}
+    assert missed == ["mute: too few orders"]
+
+
+async def test_a_client_that_dies_is_an_error_and_no_missed_measurement(monkeypatch):
+    dead = bench_wire.Client(name="dead")
+    monkeypatch.setattr(bench_wire, "command_of", lambda *_: ["false"])
+    with pytest.raises(RuntimeError, match="dead: it died"):
+        await bench_wire.measured((dead,), [], quick=True)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from engine.cli.main import is_plain_run
+from engine.cli.main import is_plain_run, main
 from engine.cli.verbs import GROUPS, VERBS, app_of
 
 
@@ -42,3 +42,38 @@ def test_a_wrong_config_is_one_line_and_exit_code_two_without_a_parser(tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("ballast: ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["status", "--nope"], "ballast: status: No such option: --nope"),
+        (["statis"], "ballast: No such command 'statis'"),
+        (["treasury", "report"], "ballast: treasury report: Missing argument 'period'"),
+        (["demo", "--seconds", "x"], "ballast: demo: Invalid value for '--seconds'"),
+    ],
+)
+def test_a_wrong_flag_is_one_line_that_names_verb_and_flag(words, told, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["ballast", *words])
+    with pytest.raises(SystemExit) as left:
+        main()
+    lines = capsys.readouterr().err.splitlines()
+    assert (left.value.code, len(lines)) == (2, 1)
+    assert lines[0].startswith(told)
+
+
+def test_a_group_without_a_verb_shows_its_verbs(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["ballast", "peg"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert "Usage: ballast peg" in capsys.readouterr().err
+
+
+def test_a_path_that_cannot_even_be_looked_at_is_one_line(monkeypatch, capsys):
+    place = "x" * 300
+    monkeypatch.setattr(sys, "argv", ["ballast", "journal", "verify", place])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert capsys.readouterr().err == f"ballast: {place}: File name too long\n"

@@ -227,7 +227,7 @@ def test_a01_a_secret_anywhere_is_refused_and_not_quoted(form: str, place: str) 
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("data_dir", "/tmp/pytest-of-somebody/pytest-12/test_the_engine_survives_being_k0/data"),
+        ("data_dir", "/srv/tests-of-somebody/tests-12345/test_the_engine_survives_being_k0/data"),
         ("markets[0].strategy", "strategies/avellaneda_stoikov_2024_variant.py:AvellanedaStoikov"),
         ("markets[0].params", {"note": "Quotes wider at night, since 2024 there are few makers."}),
         ("venues[0].key_file", "~/.config/ballast/binance-market-maker-number-01.key"),

@@ -186,6 +186,28 @@ def test_the_stop_verb_ends_a_demo_too(config):
         assert process.returncode == 0
 
 
+def test_a_second_demo_is_refused_and_the_first_keeps_its_venue(config):
+    with demo(config, 120, "--json") as first:
+        wait_for(config, "OrderReport", 2)
+        with demo(config, 5, "--json") as second:
+            _, error = second.communicate(timeout=PATIENCE_S)
+            assert (second.returncode, len(error.splitlines())) == (2, 1)
+            assert f"another engine (pid {first.pid}) is running here" in error
+            assert is_alive(venue_pid(config))
+            first.send_signal(signal.SIGTERM)
+            assert summary(first)["clean"]
+
+
+def test_a_demo_whose_venue_went_away_says_so_in_one_line(config):
+    with demo(config, 4, "--json") as process:
+        wait_for(config, "OrderReport", 2)
+        os.kill(venue_pid(config), signal.SIGKILL)
+        _, error = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == 1
+        assert "does not answer" in error.splitlines()[-1]
+        assert "Traceback" not in error
+
+
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [

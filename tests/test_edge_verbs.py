@@ -136,6 +136,22 @@ def test_export_writes_every_record_as_a_line_of_json(data: Path) -> None:
     assert [json.loads(line)["seq"] for line in text.splitlines()] == list(range(1, 32))
 
 
+@pytest.mark.parametrize(
+    ("flag", "word", "told"),
+    [
+        ("--kind", "fill", "--kind 'fill': there is none; there are: "),
+        ("--market", "BTT/USDT", "--market 'BTT/USDT': name the venue too"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["show", "export"])
+def test_a_misspelt_filter_is_refused_and_not_nothing_found(
+    data: Path, verb: str, flag: str, word: str, told: str
+) -> None:
+    code, text = ran("journal", verb, str(data), flag, word)
+    assert code == 2
+    assert text.startswith(told)
+
+
 def test_doctor_grades_each_finding_and_says_what_to_do(tmp_path: Path) -> None:
     code, text = ran("doctor", "--data-dir", str(tmp_path), "--json")
     answer = json.loads(text.splitlines()[-1])

@@ -297,6 +297,39 @@ def test_recorded_frames_are_the_same_facts_with_the_kernel_and_without(dialect)
     assert reads == depth, "the kernel knows every frame that the venue sent"
 
 
+@pytest.mark.parametrize("dialect", Dialect)
+def test_recorded_frames_without_a_stream_name_are_the_same_facts_too(dialect):
+    """As a connection sends them on which the streams were asked for by SUBSCRIBE."""
+    is_spot = dialect is Dialect.SPOT
+    paths, market = (spot_wire(), SPOT) if is_spot else (futures_wire(), FUTURES)
+    first, second = codec_pair(market, dialect)
+    reader = first.books[market.market].reader
+    depth = 0
+    for number, at_ns, frame in islice(read_lines(paths), 10_000):
+        bare = frame[frame.find(b'"data":') + len(b'"data":') : -1]
+        before = reader.first_id
+        events = first.decode(bare, at_ns)
+        assert events == second.decode(bare, at_ns), number
+        if bare.startswith(b'{"e":"depthUpdate"'):
+            depth += 1
+            assert reader.first_id != before, "the kernel read it"
+        else:
+            assert reader.first_id == before
+    assert state_of(first) == state_of(second)
+    assert depth > 100
+
+
+def test_damaged_bare_frames_are_the_same_facts_with_the_kernel_and_without():
+    rng = random.Random(12)
+    first, second = codec_pair(SPOT, Dialect.SPOT)
+    for _ in range(3_000):
+        frame = made_up(SPOT, rng)
+        start = max(0, frame.find(b'"data":') + len(b'"data":'))
+        bare = damaged(frame[start:-1], rng)
+        assert first.decode(bare, 1) == second.decode(bare, 1), bare
+    assert state_of(first) == state_of(second)
+
+
 @COMPILED_ONLY
 @pytest.mark.parametrize("dialect", Dialect)
 def test_recorded_books_and_features_are_the_same_in_both_forms(dialect):

@@ -258,6 +258,26 @@ def test_then_part_of_the_pool_with_both_of_its_sides():
     assert plan.gap == 0
 
 
+def test_both_sides_of_what_leaves_a_pool_leave_their_buckets():
+    found = world()
+    plan = climbed(found, 300)
+    kept = {(one.asset, one.bucket): one.atoms for one in pictured(found, plan).untouched}
+    # 100 USDT spent, 25 of the pool's 100 BTT taken, and with them 50 of its 200 USDT.
+    assert sum(atoms for (name, _), atoms in kept.items() if name == "USDT") == 150
+    assert sum(atoms for (name, _), atoms in kept.items() if name == "BTT") == 580 - 50 - 25
+
+
+def test_the_money_of_a_pool_that_an_obligation_waits_for_does_not_count():
+    due = obligations(owed("a", 30, 300, asset="USDT"))
+    told_facts = (
+        seen("one", BTT=400, USDT=100),
+        book("one", bids=[(2, 50)], asks=[(3, 100)]),
+        locks(*POOL),
+    )
+    free, waited = (climbed(facts(*told_facts, *more), 10_000) for more in ((), (due,)))
+    assert free.raised - waited.raised == 100 + 100, "the free money, and half of the pool's"
+
+
 def test_what_is_not_cash_by_the_deadline_is_no_help():
     soon = climbed(world(), 450, hours=24)
     later = climbed(world(), 450, hours=24 * 8)

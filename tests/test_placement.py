@@ -341,6 +341,11 @@ def test_where_nothing_beats_holding_nothing_is_proposed():
     assert table.why == "nothing beats holding"
 
 
+def test_without_a_surplus_there_is_nothing_to_propose():
+    table = place(desk(world(btt=300), STAKE, **EAGER), {})
+    assert (table.proposal, table.why) == (None, "there is no surplus to place")
+
+
 def test_less_than_is_worth_it_is_not_proposed():
     best = option(Use.STAKE, yield_ppm=5 * PPM)
     assert place(desk(world(), best, least="601", **EAGER), {}).proposal is None

@@ -81,6 +81,20 @@ def test_the_exact_quotes_are_the_published_ones(q, bid, ask):
     assert found == (pytest.approx(bid, abs=1e-6), pytest.approx(ask, abs=1e-6))
 
 
+def test_the_exact_quotes_solve_their_equations_where_the_eigenvector_is_too_small_for_a_float():
+    model = GlftModel(sigma=600.0, a=1.7, k=0.0026, gamma=0.00026)
+    bids = [bid for bid, _ in model.exact(30)]
+    gains = [bid - model.base for bid in bids[:-1]]
+    assert all(math.isfinite(gain) for gain in gains)
+    assert gains == sorted(gains)
+    eta = model.a * (1 + model.gamma / model.k) ** -(1 + model.k / model.gamma)
+    ups, lowest = [math.exp(-model.k * gain) for gain in gains], []  # v_(q+1) / v_q
+    for q in range(-29, 30):
+        own = model.k * model.gamma * model.sigma**2 / 2 * q * q
+        lowest.append(own - eta * (ups[q + 30] + 1 / ups[q + 29]))
+    assert lowest == pytest.approx([lowest[29]] * 59, rel=1e-6)
+
+
 def test_closed_and_exact_quotes_mirror_each_other():
     exact = MODEL.exact(20)
     for q in range(-19, 20):

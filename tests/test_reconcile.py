@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.trading.order_sums import sums_of
 from engine.trading.orders import Orders, Params, Status
 from engine.trading.reconcile import ReconcileParams, reconcile
 from engine.trading.risk import Approved
@@ -48,7 +49,7 @@ class World:
         """Ask for commands and mark them as sent; the venue has not answered yet."""
         self.now += 1
         live = self.orders.active(MARKET)
-        commands = reconcile(wish, live, self.ids, self.now, PARAMS)
+        commands = reconcile(wish, sums_of(live), self.ids, self.now, PARAMS)
         for command in commands:
             if isinstance(command, Place):
                 self.orders.intend(command)
@@ -365,5 +366,5 @@ def test_a_level_is_not_filled_up_by_less_than_the_venue_takes():
     live = world.orders.active(MARKET)
     dear = msgspec.structs.replace(PARAMS, value_min=61 * 60)
     cheap = msgspec.structs.replace(PARAMS, value_min=60 * 60)
-    assert reconcile(wish, live, world.ids, world.now, dear) == []
-    assert len(reconcile(wish, live, world.ids, world.now, cheap)) == 1
+    assert reconcile(wish, sums_of(live), world.ids, world.now, dear) == []
+    assert len(reconcile(wish, sums_of(live), world.ids, world.now, cheap)) == 1

@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from bench.kernel_forms import is_compiled, kernels
+from engine.trading.order_table import Order
 from engine.trading.standing import MarketState
-from engine.values.events import BookDelta, Event
+from engine.values.commands import Place
+from engine.values.events import BookDelta, Event, OrderReport, OrderState
+from engine.values.step import Step
+from engine.values.units import Side
 from tests.sim.calm import quoting
 from tests.sim.venue import MARKET
 from tests.sim.world import World
@@ -28,8 +33,8 @@ OF_A_QUIET_DELTA = {
     "engine.market.second_stream": {"SecondStream.on_book"},
     "engine.trading.maker": {"Maker.standing", "Maker.look", "Maker._note_state"},
     "engine.trading.standing": {"Standing.settle", "Standing.may_quote", "Standing.state"},
-    "engine.trading.orders": {"Orders.sums"},
-    "engine.trading.order_shelf": {"Shelf.sums"},
+    "engine.trading.orders": {"Orders.has_live"},
+    "engine.trading.order_shelf": {"Shelf.has_live"},
 }
 """Perception, the question whether to wake, and whether we may quote at all: nothing else."""
 
@@ -52,9 +57,18 @@ def entered(act: Callable[[], Any]) -> dict[str, set[str]]:
     return found
 
 
+def is_told(module: str) -> bool:
+    """A compiled module runs no Python, and shows in no profile."""
+    return module not in BOOK_AND_FEATURES and not (module in kernels() and is_compiled(module))
+
+
+def quiet() -> dict[str, set[str]]:
+    return {module: names for module, names in OF_A_QUIET_DELTA.items() if is_told(module)}
+
+
 def above_the_book(world: World, event: Event) -> dict[str, set[str]]:
     found = entered(lambda: world.engine.process(event))
-    return {module: names for module, names in found.items() if module not in BOOK_AND_FEATURES}
+    return {module: names for module, names in found.items() if is_told(module)}
 
 
 def delta(world: World, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> BookDelta:
@@ -82,13 +96,13 @@ def test_a_delta_far_from_the_touch_runs_nothing_but_perception_and_the_question
     world: World,
 ) -> None:
     far = delta(joined(world), [(30, 1_000_000)], [(90, 7)])
-    assert above_the_book(world, far) == OF_A_QUIET_DELTA
+    assert above_the_book(world, far) == quiet()
 
 
 def test_a_delta_that_repeats_what_the_book_holds_runs_no_more(world: World) -> None:
     book = joined(world).maker.quoter.book
     same = delta(world, [(book.bid_tick, book.bid_lots)], [(book.ask_tick, book.ask_lots)])
-    assert above_the_book(world, same) == OF_A_QUIET_DELTA
+    assert above_the_book(world, same) == quiet()
 
 
 def test_where_our_order_alone_makes_the_top_the_book_is_looked_at_without_it(
@@ -106,3 +120,31 @@ def test_a_top_that_moves_does_wake_the_strategy(world: World) -> None:
     gone = [(tick, 0) for tick in range(book.ask_tick, book.ask_tick + 3)]
     found = above_the_book(world, delta(world, [], gone))
     assert "engine.trading.reconcile" in found
+
+
+def leaves(world: World, order: Order) -> Step:
+    """We have asked the venue to end this order, and now it says that it has."""
+    world.keeper.orders.cancel_sent(order.client_id, world.now)
+    word = OrderReport(
+        market=MARKET, client_id=order.client_id, venue_id=order.venue_id or "v", at_ns=world.now,
+        update_ns=world.now, state=OrderState.CANCELED, side=order.side, tick=order.tick,
+        lots=order.lots, filled_lots=0,
+    )  # fmt: skip
+    return world.engine.process(word)
+
+
+def test_an_order_that_leaves_wakes_the_strategy_for_whoever_waits_for_its_place(
+    world: World,
+) -> None:
+    step = leaves(world, world.keeper.orders.live(MARKET)[0])
+    assert step.decided == MARKET
+    assert any(isinstance(command, Place) for command in step.commands)
+
+
+def test_an_order_that_leaves_wakes_nobody_where_all_that_may_stand_does(world: World) -> None:
+    stray = Place(
+        market=MARKET, client_id="stray", side=Side.BUY, tick=30, lots=4_000_000, post_only=True,
+        at_ns=world.now,
+    )  # fmt: skip
+    step = leaves(world, world.keeper.orders.intend(stray))
+    assert (step.decided, step.commands) == ("", [])

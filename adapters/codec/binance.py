@@ -14,12 +14,13 @@ from adapters.codec.binance_messages import (
     Envelope,
     TradeMessage,
 )
+from adapters.codec.binance_readers import read_depth, read_snapshot, read_ticker, read_trade
 from adapters.codec.continuity import BinanceBook, ContinuityParams, Dialect
 from adapters.codec.depth_kernel import IS_COMPILED
 from adapters.codec.quarantine import quarantined
-from engine.values.events import Event, TopOfBook, Trade
+from engine.values.events import Event
 from engine.values.instrument import Instrument
-from engine.values.units import NS_PER_MS, Ns, Side
+from engine.values.units import Ns
 
 UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 DEPTH, TICKER, TRADE, AGGREGATE = "depthUpdate", "bookTicker", "trade", "aggTrade"
@@ -42,6 +43,9 @@ CHANNELS = {
     "aggTrade": AGGREGATE,
 }
 STREAM_PREFIX = b'{"stream":"'
+SYMBOL_KEY = b'"s":"'
+SYMBOL_WITHIN = 80
+"""Bytes of a bare frame in which its symbol begins, and which no symbol is longer than."""
 BARE_PREFIXES = (
     (b'{"e":"depthUpdate"', DEPTH),
     (b'{"e":"bookTicker"', TICKER),
@@ -85,6 +89,7 @@ class BinanceCodec:
         self._levels_max = params.levels_max
         self._has_kernel = params.is_depth_by_kernel
         self._symbols = {book.instrument.venue_symbol: book for book in books}
+        self._bare_symbols = {symbol.encode(): book for symbol, book in self._symbols.items()}
         self._streams = {
             f"{symbol.lower()}@{channel}".encode(): (kind, book)
             for symbol, book in self._symbols.items()
@@ -94,11 +99,11 @@ class BinanceCodec:
         self._bare = {kind: msgspec.json.Decoder(each) for kind, each in MESSAGES.items()}
         self._wrapped = {kind: _wrapped_decoder(each) for kind, each in MESSAGES.items()}
         self._readers: dict[str, Reader] = {
-            DEPTH: _read_depth,
-            TICKER: _read_ticker,
-            TRADE: _read_trade,
-            AGGREGATE: _read_trade,
-            SNAPSHOT: _read_snapshot,
+            DEPTH: read_depth,
+            TICKER: read_ticker,
+            TRADE: read_trade,
+            AGGREGATE: read_trade,
+            SNAPSHOT: read_snapshot,
         }
 
     def decode(self, frame: bytes, at_ns: Ns) -> list[Event]:
@@ -109,7 +114,8 @@ class BinanceCodec:
             return self._decode_wrapped(frame, at_ns)
         for prefix, kind in BARE_PREFIXES:
             if frame.startswith(prefix):
-                return self._decode_bare(kind, frame, at_ns)
+                events = self._depth_by_kernel(frame, at_ns) if kind is DEPTH else None
+                return self._decode_bare(kind, frame, at_ns) if events is None else events
         return self._decode_other(frame, at_ns)
 
     def snapshot(self, market: str, body: bytes, at_ns: Ns) -> list[Event]:
@@ -161,7 +167,10 @@ class BinanceCodec:
     def _read_by_kernel(
         self, frame: bytes, end: int, book: BinanceBook, at_ns: Ns
     ) -> list[Event] | None:
-        """A depth frame whose stream name stops at `end`; None where it is to be read with care."""
+        """A depth frame whose stream name stops at `end`, 0 for none.
+
+        None where it is to be read with care. Raises ValueError as continuity does.
+        """
         reader = book.reader
         delta = reader.read(frame, end, at_ns)
         if delta is None:
@@ -173,6 +182,20 @@ class BinanceCodec:
         self.level_changes += bids + asks
         self.counts[DEPTH] += 1
         return events
+
+    def _depth_by_kernel(self, frame: bytes, at_ns: Ns) -> list[Event] | None:
+        """A bare depth frame of a market of ours; None where it is to be read with care."""
+        start = frame.find(SYMBOL_KEY, 0, SYMBOL_WITHIN) if self._has_kernel else -1
+        if start < 0:
+            return None
+        start += len(SYMBOL_KEY)
+        book = self._bare_symbols.get(frame[start : frame.find(b'"', start, start + SYMBOL_WITHIN)])
+        if book is None:
+            return None
+        try:
+            return self._read_by_kernel(frame, 0, book, at_ns)
+        except ValueError as error:
+            return self._refuse(frame, str(error), at_ns, (DEPTH, book))
 
     def _decode_bare(self, kind: str, frame: bytes, at_ns: Ns) -> list[Event]:
         book = None
@@ -252,45 +275,3 @@ def _kind_of(envelope: Envelope) -> str:
 
 def _wrapped_decoder(message: type[Any]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(msgspec.defstruct("Wrapped", [("data", message)], frozen=True))
-
-
-def _read_depth(message: DepthUpdate, book: BinanceBook, at_ns: Ns) -> list[Event]:
-    return book.on_depth(message, at_ns)
-
-
-def _read_snapshot(message: DepthSnapshot, book: BinanceBook, at_ns: Ns) -> list[Event]:
-    return book.on_snapshot(message, at_ns)
-
-
-def _read_ticker(message: BookTicker, book: BinanceBook, at_ns: Ns) -> list[Event]:
-    grid = book.grid
-    bid_lots, ask_lots = grid.lots(message.bid_size), grid.lots(message.ask_size)
-    top = TopOfBook(
-        market=book.market,
-        at_ns=at_ns,
-        venue_ns=message.venue_ms * NS_PER_MS,
-        sequence=message.update_id,
-        bid_tick=grid.tick(message.bid) if bid_lots else 0,
-        bid_lots=bid_lots,
-        ask_tick=grid.tick(message.ask) if ask_lots else 0,
-        ask_lots=ask_lots,
-    )
-    return [top]
-
-
-def _read_trade(
-    message: TradeMessage | AggregateTrade, book: BinanceBook, at_ns: Ns
-) -> list[Event]:
-    lots = book.grid.lots(message.size)
-    if not lots:
-        raise ValueError("a trade of nothing")
-    trade = Trade(
-        market=book.market,
-        at_ns=at_ns,
-        venue_ns=message.venue_ms * NS_PER_MS,
-        trade_id=message.trade_id,
-        tick=book.grid.tick(message.price),
-        lots=lots,
-        aggressor=Side.SELL if message.is_buyer_maker else Side.BUY,
-    )
-    return [trade]

@@ -46,6 +46,8 @@ class Window:
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
+        self.is_of_weight = rule.counted is Counted.WEIGHT
+        self.limit_unreserved = rule.limit * (PPM - RESERVE_PPM) // PPM
         self._slot_ns = max(1, rule.window_ns // SLOTS)
         self._slots: deque[tuple[int, int]] = deque()
         self._used = 0
@@ -95,16 +97,19 @@ class RateBudget:
     def take(self, now_ns: Ns, cost: Cost) -> Ns:
         """Count `cost` and return 0, or count nothing and return how long to wait."""
         until_ns = self._banned_until_ns
-        if not cost.is_cancel:
-            until_ns = max(until_ns, self._limited_until_ns)
-        wait_ns = max(0, until_ns - now_ns)
+        if self._limited_until_ns > until_ns and not cost.is_cancel:
+            until_ns = self._limited_until_ns
+        wait_ns = until_ns - now_ns if until_ns > now_ns else 0
         for window in self._windows:
-            count, limit = _count(window.rule, cost), _limit(window.rule, cost)
+            count = cost.weight if window.is_of_weight else cost.orders
             if count:
+                limit = window.rule.limit if cost.is_urgent else window.limit_unreserved
                 wait_ns = max(wait_ns, window.wait_ns(now_ns, count, limit))
         if wait_ns == 0:
             for window in self._windows:
-                window.add(now_ns, _count(window.rule, cost))
+                count = cost.weight if window.is_of_weight else cost.orders
+                if count:
+                    window.add(now_ns, count)
         return wait_ns
 
     def observe(self, now_ns: Ns, rule: Rule, used: int) -> None:
@@ -120,11 +125,3 @@ class RateBudget:
     def ban(self, until_ns: Ns) -> None:
         """The venue has shut us out: nothing at all until then."""
         self._banned_until_ns = max(self._banned_until_ns, until_ns)
-
-
-def _count(rule: Rule, cost: Cost) -> int:
-    return cost.weight if rule.counted is Counted.WEIGHT else cost.orders
-
-
-def _limit(rule: Rule, cost: Cost) -> int:
-    return rule.limit if cost.is_urgent else rule.limit * (PPM - RESERVE_PPM) // PPM

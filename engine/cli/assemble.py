@@ -2,23 +2,33 @@
 
 import asyncio
 import hashlib
+import importlib
 import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from engine.cli.adapters import OpenVenue, adapter_of
-from engine.cli.building import REMEMBERED, Parts, build_engine, rating_of
+from engine.cli.building import (
+    REMEMBERED,
+    Parts,
+    build_engine,
+    desk_words,
+    rating_of,
+    treasury_facts,
+)
 from engine.cli.loading import load_all, venue_options
 from engine.cli.recording_frames import frame_recorder, frames_recorded
 from engine.core import Engine, EngineParams
 from engine.runtime.beat import Heart
 from engine.runtime.clock import MonotonicClock
 from engine.runtime.config import Config, MarketConfig, VenueConfig, config_hash
+from engine.runtime.config_tables import TreasuryConfig
 from engine.runtime.control import ControlServer
 from engine.runtime.journal import SqliteJournal, open_journal
 from engine.runtime.journal_reader import read
@@ -78,7 +88,11 @@ async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterato
             stack.callback(live.recorder.close)
         if config.runtime.ratings_file:
             path, names = Path(config.runtime.ratings_file), frozenset(live.engine.makers)
-            live.ratings = RatingFile(path, names, clock, live.warn)
+            ratings = RatingFile(path, names, clock, live.warn)
+            every_s = config.runtime.ratings_every_s
+            live.files["ratings"] = lambda inbox: ratings.watch(inbox, every_s)
+        if config.treasury is not None:
+            _watch_treasury(config, config.treasury, live)
         live.heart = stack.enter_context(Heart(config.data_path))
         handler = Operating(live, config.name, config.mode.value).handle
         control = ControlServer(config.socket_path, handler, redactor=redactor)
@@ -93,7 +107,12 @@ def _join(
     engine = build_engine(parts, _past(config.journal_path))
     venues = _venues(config, engine, opened, parts.instruments)
     live = Live(engine, venues, journal, clock, config.runtime)
-    live.scratch = lambda: build_engine(msgspec.structs.replace(parts, loaded=load_all(config, "")))
+    free = msgspec.structs.replace(config, treasury=None)  # a rehearsal is given no balances
+    live.scratch = lambda: build_engine(
+        msgspec.structs.replace(parts, config=free, loaded=load_all(config, ""))
+    )
+    for fact in (*desk_words(config, clock.now_ns()), *treasury_facts(config, clock.now_ns())):
+        live.inbox.put(fact)
     for market in config.markets:
         if market.rating is not None:
             live.inbox.put(rating_of(market, clock.now_ns()))
@@ -101,6 +120,19 @@ def _join(
             text = config.playbooks[market.playbook]
             live.inbox.put(_playbook(market, text, clock.now_ns()))
     return live, venues
+
+
+def _watch_treasury(config: Config, wanted: TreasuryConfig, live: Live) -> None:
+    """What the config was read with is told already; what changes from now on is told then."""
+    watching: Any = importlib.import_module("engine.runtime.treasury_watch")
+    statements = [Path(name) for name in wanted.statements]
+    watch = watching.TreasuryWatch(Path(wanted.file), live.clock, live.warn, statements)
+    watch.know(treasury_facts(config, 0))
+    live.files["treasury"] = lambda inbox: watch.watch(inbox, wanted.every_s)
+    if wanted.roster:
+        people: Any = importlib.import_module("engine.runtime.desk_watch")
+        desk = people.DeskWatch(wanted, config.treasury_texts, live.clock, live.warn)
+        live.files["desk"] = lambda inbox: desk.watch(inbox, wanted.every_s)
 
 
 def _recorder(parts: Parts, past_seq: int, clock: MonotonicClock, redactor: Redactor) -> Recorder:

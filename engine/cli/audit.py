@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from engine.runtime.journal_reader import read
+from engine.values.errors import UserError
 from engine.values.events import Fill
 from engine.values.instrument import Instrument
 from engine.values.records import Adjusted, Opening
@@ -24,6 +25,12 @@ from engine.values.units import decimal_text
 
 PAGE = 1000
 TIMEOUT_S = 5.0
+
+
+class VenueGone(UserError):
+    """The venue left before it could be asked; the journal is whole, and unproved."""
+
+    exit_code = 1
 
 
 class Account:
@@ -45,8 +52,12 @@ class Account:
             f"{self._base_url}/{path}?{query}&signature={signature}",
             headers={"X-MBX-APIKEY": self._api_key},
         )
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
-            return msgspec.json.decode(answer.read())
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+                return msgspec.json.decode(answer.read())
+        except OSError as error:
+            reason = f"{self._base_url} does not answer ({error})"
+            raise VenueGone(f"{reason}: nothing to hold the journal against") from error
 
     def trades(self, symbol: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

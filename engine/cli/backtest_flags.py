@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.runtime.plugins import AUTHOR_ERRORS, load_class
 from engine.sim.latency import Constant, Delay, Latency, LogNormal, Table
 from engine.sim.matching.queue import Log, Power, QueueModel, RiskAverse
 from engine.sim.venue_terms import OrderLimit, Terms, Tier
@@ -21,6 +22,7 @@ DELAY_NS_MAX = 3600 * NS_PER_S
 LIMIT = re.compile(r"(\d+)/(\d+)(s|m|h|d)")
 LIMIT_UNITS = {"s": NS_PER_S, "m": 60 * NS_PER_S, "h": 3600 * NS_PER_S, "d": 86_400 * NS_PER_S}
 POWER_MAX = 100.0
+TRIED = ((0.0, 0.0), (30.0, 70.0), (0.0, 5.0), (5.0, 0.0), (1e12, 1e-3))
 RECORDED, NO_LIMITS = "recorded", "none"
 Ways = Callable[[str], tuple[Delay, Delay]]
 """The recorded delays, up and down, of a session's orders; "" is the one that is run on."""
@@ -38,7 +40,32 @@ def queue_of(text: str) -> QueueModel:
         return Log()
     if text == "risk-averse":
         return RiskAverse()
-    raise UserError(f"--queue {text!r} is none of power:N, log, risk-averse")
+    if is_plugged(text):
+        return _plugged(text)
+    raise UserError(f"--queue {text!r} is none of power:N, log, risk-averse, FILE.py:Class")
+
+
+def is_plugged(text: str) -> bool:
+    """A model of somebody's own, `FILE.py:Class` or `module:Class`."""
+    return ":" in text and not text.startswith("power:")
+
+
+def plugged_hash(text: str) -> str:
+    """The SHA-256 of the file that a model of somebody's own is in, "" for ours."""
+    return load_class(text, f"--queue {text!r}")[1] if is_plugged(text) else ""
+
+
+def _plugged(text: str) -> QueueModel:
+    """Tried on some queues: a chance is between 0 and 1. Raises UserError."""
+    maker, _ = load_class(text, f"--queue {text!r}")
+    try:
+        model: QueueModel = maker()
+        chances = [model.prob(front, back) for front, back in TRIED]
+    except AUTHOR_ERRORS as error:
+        raise UserError(f"--queue {text!r}: {type(error).__name__}: {error}") from error
+    if not all(isinstance(each, int | float) and 0 <= each <= 1 for each in chances):
+        raise UserError(f"--queue {text!r}: prob(front, back) is not between 0 and 1: {chances}")
+    return model
 
 
 def latency_of(text: str, feed: str, ways: Ways | None = None) -> Latency:

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-Queue = Annotated[str, typer.Option(help="Queue model: power:N, log or risk-averse.")]
+Queue = Annotated[
+    str, typer.Option(help="Queue model: power:N, log, risk-averse or FILE.py:Class.")
+]
 Ways = Annotated[
     str,
     typer.Option(help="UP[,DOWN]: 5ms, lognormal:5ms:0.5, table:FILE; or recorded[:SESSION]."),

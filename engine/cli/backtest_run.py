@@ -7,9 +7,15 @@ from typing import Any
 import msgspec
 
 from engine.cli.backtest_data import Data, first_mids
-from engine.cli.backtest_flags import is_recorded, latency_of, queue_of, terms_of
+from engine.cli.backtest_flags import (
+    is_recorded,
+    latency_of,
+    plugged_hash,
+    queue_of,
+    terms_of,
+)
 from engine.cli.backtest_ways import ways_of
-from engine.cli.building import Parts, build_engine, rating_of
+from engine.cli.building import Parts, build_engine, desk_words, rating_of, treasury_facts
 from engine.cli.loading import load_all
 from engine.core import Engine, EngineParams
 from engine.runtime.config import Config, config_hash
@@ -75,11 +81,12 @@ def run_backtest(
     assumed = {
         **msgspec.structs.asdict(wanted),
         "fees": fees,
+        "tiers": wanted.fees or "none",
         "balance": money,
         "data": found.kind,
         "data_hash": found.hash,
         "config_hash": config_hash(config),
-        "notes": found.notes,
+        "notes": [*found.notes, *_queue_note(wanted.queue)],
         "not_modelled": result.not_modelled,
     }
     return Ran(
@@ -91,8 +98,14 @@ def run_backtest(
     )
 
 
+def _queue_note(queue: str) -> list[str]:
+    digest = plugged_hash(queue)
+    return [f"the queue model is of the file {digest[:12]}"] if digest else []
+
+
 class _Opening:
-    """The config's own ratings, told at the start; iterated once the data has a first moment."""
+    """The config's own ratings and its treasury's files, told at the start; iterated once the data
+    has a first moment."""
 
     def __init__(self, config: Config, data: Data) -> None:
         self._config = config
@@ -100,6 +113,8 @@ class _Opening:
 
     def __iter__(self) -> Iterator[Event]:
         first_ns = next((fact.at_ns for fact in self._data.facts()), 0)
+        yield from desk_words(self._config, first_ns)
+        yield from treasury_facts(self._config, first_ns)
         for market in self._config.markets:
             if market.rating is not None and market.market in self._data.instruments:
                 yield rating_of(market, first_ns)

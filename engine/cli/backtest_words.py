@@ -2,11 +2,13 @@
 
 A rating is an input like the market, so it is told again. A playbook that was loaded in the middle
 is loaded again where the back-test's market began with the same one: whoever tries another playbook
-means it for the whole run. Halts and the like were about the engine of then and are not repeated.
+means it for the whole run. So with the treasury: what was said of it is told again to its own
+files. Halts and the like were about the engine of then and are not repeated.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
@@ -15,7 +17,9 @@ from engine.runtime.config import JOURNAL_NAME, Config
 from engine.runtime.journal_reader import read
 from engine.runtime.recording import DIRECTORY_NAME, Session
 from engine.values.events import Event, PlaybookSet, RatingSet
+from engine.values.treasury_words import TreasuryFact
 
+OF_TREASURY = get_args(TreasuryFact)
 CONFIG = "config"
 """The source of a rating, and the loader of a playbook, that came from the session's own config."""
 
@@ -33,6 +37,8 @@ class Words:
             for each in config.markets
             if each.playbook and _playbook(config, each.market) == _playbook(then, each.market)
         }
+        has_treasury = config.treasury is not None and then.treasury is not None
+        self._is_treasury_told = has_treasury and config.treasury_texts == then.treasury_texts
         self.notes = ["halts and resumes of then were not told again; ratings were"]
         if is_mute:
             self.notes = ["what people said then (ratings, halts) was not told again"]
@@ -50,7 +56,7 @@ class Words:
                 wanted = {fact.market} if fact.market else self._markets
                 return fact.who != CONFIG and wanted <= self._as_then
             case _:
-                return False
+                return self._is_treasury_told and isinstance(fact, OF_TREASURY)
 
     def before(self) -> Iterator[RatingSet]:
         """The ratings from before the session that were still good when it began."""

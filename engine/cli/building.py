@@ -2,23 +2,31 @@
 
 import importlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from engine.core import Engine, EngineParams
-from engine.runtime.config import Config, MarketConfig, bands_of
+from engine.runtime.config import TREASURY_START, Config, MarketConfig, bands_of
 from engine.runtime.plugins import LoadedStrategy
 from engine.trading.quoter import MarketSetup
+from engine.trading.treasurer import Treasurer
+from engine.values.action_records import ActionRecord, ActionWord
 from engine.values.events import RatingSet
+from engine.values.execution_records import ExecutionRecord
 from engine.values.instrument import Instrument
+from engine.values.rebalance_records import RebalanceRecord
 from engine.values.records import Record
+from engine.values.treasury_words import TreasuryFact
 from engine.values.units import NS_PER_S, Ns
 
 REMEMBERED = (
     "Opening", "Adjusted", "OrderIntent", "OrderReport", "OrderFailed", "CancelFailed",
     "OrderAbsent", "Fill", "Cancel", "CancelAll", "RatingSet", "Halt", "Resume", "StateChanged",
     "Ruled", "HedgeMoved", "HedgeSent", "HedgeRefused", "HedgeVenue",
+    "ObligationSet", "ObligationPaid", "LockSet", "FloatSet", "LimitsSet", "LimitWidened",
+    "PriceReviewed", "LimitMoved",
+    *(kind.__name__ for kind in get_args(ActionRecord | ExecutionRecord | RebalanceRecord)),
 )  # fmt: skip
 """Records that a start joins again; the others explain, and are for people."""
 
@@ -34,7 +42,7 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_engine(parts: Parts, past: Iterable[Record] = ()) -> Engine:
-    """A market without a playbook costs nothing of what playbooks need, not even an import."""
+    """What a config leaves out, playbooks or a treasury, costs nothing, not even an import."""
     setups = [
         _setup(parts, market, strategy)
         for market, strategy in zip(parts.config.markets, parts.loaded, strict=True)
@@ -44,7 +52,33 @@ def build_engine(parts: Parts, past: Iterable[Record] = ()) -> Engine:
         for item in parts.config.watched
         if item.market in parts.instruments
     ]
-    return Engine(setups, parts.params, past, watched)
+    return Engine(setups, parts.params, past, watched, _steward(parts))
+
+
+def treasury_facts(config: Config, now_ns: Ns) -> list[TreasuryFact]:
+    """What the files of the config's treasury say at a start; nothing without one."""
+    if config.treasury is None:
+        return []
+    starting: Any = importlib.import_module(TREASURY_START)
+    facts: list[TreasuryFact] = starting.start_facts(config.treasury, config.treasury_texts, now_ns)
+    return facts
+
+
+def desk_words(config: Config, now_ns: Ns) -> list[ActionWord]:
+    """The policy and the roster that the config's treasury loads at a start."""
+    if config.treasury is None:
+        return []
+    starting: Any = importlib.import_module(TREASURY_START)
+    words: list[ActionWord] = starting.desk_words(config.treasury, config.treasury_texts, now_ns)
+    return words
+
+
+def _steward(parts: Parts) -> Treasurer | None:
+    if parts.config.treasury is None:
+        return None
+    stewarding: Any = importlib.import_module("engine.cli.stewarding")
+    steward: Treasurer = stewarding.steward_of(parts.config, parts.instruments)
+    return steward
 
 
 def rating_of(market: MarketConfig, now_ns: Ns) -> RatingSet:

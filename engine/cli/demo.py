@@ -23,6 +23,7 @@ from engine.cli.tables import status_view
 from engine.runtime.config import Config, load_config, with_urls
 from engine.runtime.journal_reader import read, verify
 from engine.runtime.live import Ending, Live
+from engine.runtime.lock import DataLock
 from engine.runtime.operating import Operating
 from engine.runtime.redaction import Redactor
 from engine.values.errors import UserError
@@ -51,8 +52,8 @@ class Show:
                 await asyncio.sleep(min(SHOW_EVERY_S, max(0.0, ends_at - loop.time())))
                 if screen is not None:
                     screen.update(status_view(operating.status()), refresh=True)
-                elif not self._is_quiet:
-                    self._say(operating.status(), ends_at - loop.time())
+                elif not self._is_quiet and (left_s := ends_at - loop.time()) > 0:
+                    self._say(operating.status(), left_s)
         live.stop("the demo's clock")
 
     def _say(self, status: dict[str, Any], left_s: float) -> None:
@@ -83,6 +84,7 @@ def demo(
     # Until the engine takes signals itself, SIGTERM unwinds like Ctrl-C, and the venue is ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     loaded = _checked(config)
+    _refuse_a_second(loaded.data_path)
     venue = open_venue(loaded.data_path, "btt-thin,liquid", seed)
     try:
         summary = uvloop.run(_run(_aimed(loaded, venue), str(config), venue, show))
@@ -109,6 +111,12 @@ def _checked(path: Path) -> Config:
     load_all(config, str(path))
     venue_options(config, str(path))
     return config
+
+
+def _refuse_a_second(directory: Path) -> None:
+    """Raise UserError where a demo runs: else the second would end the venue of the first."""
+    if directory.exists():
+        DataLock(directory).release()
 
 
 def _aimed(config: Config, venue: DemoVenue) -> Config:

@@ -4,7 +4,7 @@ import datetime
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import msgspec
 import typer
@@ -13,9 +13,12 @@ from engine.cli.show import as_json
 from engine.runtime.config import JOURNAL_NAME, load_config
 from engine.runtime.journal_reader import Row, export_line, read, read_last
 from engine.runtime.journal_reader import verify as verified
+from engine.values.errors import UserError
+from engine.values.records import Record
 
 SHOW_LAST = 20
 WIDTH = 160
+KINDS = sorted(kind.__name__ for kind in get_args(Record))
 
 Place = Annotated[Path, typer.Argument(help="A journal, its directory, or a config (.toml).")]
 Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only this kind; repeatable.")]
@@ -79,6 +82,12 @@ def journal_path(place: Path) -> Path:
 
 
 def _chosen(path: Path, kinds: list[str], market: str, last: int) -> Iterable[Row]:
+    """Rows that were asked for. A misspelt filter is refused: finding nothing would mislead."""
+    for kind in kinds:
+        if kind not in KINDS:
+            raise UserError(f"--kind {kind!r}: there is none; there are: {', '.join(KINDS)}")
+    if market and "@" not in market:
+        raise UserError(f"--market {market!r}: name the venue too, as BTT/USDT@binance")
     return read_last(path, last, kinds, market) if last else read(path, kinds, market)
 
 

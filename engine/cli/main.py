@@ -27,6 +27,12 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        if not error.filename:
+            raise
+        # A path that may not be looked at, or is too long: asking whether it is there raises.
+        sys.stderr.write(f"ballast: {error.filename}: {error.strerror}\n")
+        sys.exit(UserError.exit_code)
 
 
 def is_plain_run(words: list[str]) -> bool:
@@ -48,4 +54,4 @@ def _parse(words: list[str]) -> None:
     verbs = import_module("engine.cli.verbs")
     everything = [*verbs.VERBS, *verbs.GROUPS]
     wanted = [name for name in words[:1] if name in everything]
-    verbs.app_of(wanted or everything)()
+    sys.exit(verbs.obeyed(wanted or everything))

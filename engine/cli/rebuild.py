@@ -33,7 +33,8 @@ def rebuilt(session: Session) -> Rebuilt:
     instruments = {each.market: each for each in header.instruments}
     if missing := [each.market for each in config.markets if each.market not in instruments]:
         raise UserError(f"{session.files[0]}: no instrument of {', '.join(missing)} was recorded")
-    parts = Parts(config=config, loaded=loaded, instruments=instruments, params=header.params)
+    named = list(_named_as_then(header, loaded))
+    parts = Parts(config=config, loaded=named, instruments=instruments, params=header.params)
     engine = build_engine(parts, _past(session))
     return Rebuilt(engine=engine, notes=list(_changes(header, loaded)))
 
@@ -64,6 +65,17 @@ def _rows(journal: Path, last_seq: int) -> Iterator[Record]:
         if row.seq > last_seq:
             return
         yield row.record
+
+
+def _named_as_then(header: Header, loaded: list[LoadedStrategy]) -> Iterator[LoadedStrategy]:
+    """Decisions carry the hash of the strategy's file: what counts is whether they are others.
+
+    A file that changed is a note; else its very first decision would differ by its name alone.
+    """
+    hashes = [mark.file_hash for mark in header.strategies]
+    for number, found in enumerate(loaded):
+        then = hashes[number] if number < len(hashes) else found.file_hash
+        yield msgspec.structs.replace(found, file_hash=then)
 
 
 def _changes(header: Header, loaded: list[LoadedStrategy]) -> Iterator[str]:

@@ -52,7 +52,7 @@ def replay(
         "digest": run.digest,
         "seconds": time.monotonic() - began_s,
         "whole": ending(chosen) is not None,
-        "verified": verify and found is None,
+        "verified": verify and found is None and run.facts > 0,
         "notes": made.notes,
         "difference": _told(found) if found else None,
         "why": _why(run, until_ns) if why else [],
@@ -68,7 +68,7 @@ def moment(text: str, start_ns: Ns) -> Ns:
     """`12.5` seconds after the start, or an ISO time. Raises UserError."""
     try:
         return start_ns + int(float(text) * NS_PER_S)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         found = datetime.fromisoformat(text)
@@ -106,7 +106,11 @@ def _fed(run: Replay, source: Iterable[Entry], *, is_verified: bool) -> Differen
 
 def _why(run: Replay, until_ns: Ns) -> list[dict[str, Any]]:
     now_ns = until_ns or run.engine.now_ns
-    return [why_of(maker, now_ns) for maker in run.engine.makers.values()]
+    told = run.engine.neighbours.treasury_told
+    return [
+        why_of(maker, now_ns) | {"treasury": told(market)}
+        for market, maker in run.engine.makers.items()
+    ]
 
 
 def _told(found: Difference) -> dict[str, Any]:
@@ -131,8 +135,10 @@ def _lines(answer: dict[str, Any], found: Difference | None, *, is_verified: boo
         lines += why_lines(market)
     if found is not None:
         lines += difference_lines(found)
-    elif is_verified:
+    elif answer["verified"]:
         lines.append("no difference: every decision is as it was")
+    elif is_verified:
+        lines.append("nothing to compare: there is no fact in it")
     return lines
 
 

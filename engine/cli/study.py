@@ -1,6 +1,7 @@
 """`ballast study`: what recorded history says, to look at before a number enters a playbook."""
 
 import gzip
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +14,7 @@ from engine.cli.study_beta import BetaStudy, StudyRules, span_of, study_beta, us
 from engine.cli.study_quant import as2008, glft
 from engine.signals.candle_file import candles_of
 from engine.signals.candles import Candle
+from engine.signals.volatility import close_to_close, garman_klass, parkinson
 from engine.trading.playbook_file import load_playbook
 from engine.values.errors import UserError
 from engine.values.units import NS_PER_S
@@ -48,9 +50,14 @@ def beta(
     if html is not None:
         _write(html, _page(study, titles))
     if json:
-        as_json({**summary_of(study), "html": html})
+        moves = {"token": moves_of(token), "btc": moves_of(btc)}
+        as_json({**summary_of(study), "volatility": moves, "html": html})
         return
-    typer.echo("\n".join(lines_of(study, titles)))
+    lines = [
+        *lines_of(study, titles),
+        *(_moves_line(*each) for each in zip(titles, (token, btc), strict=True)),
+    ]
+    typer.echo("\n".join(lines))
     if html is not None:
         typer.echo(f"pictures in {html}")
 
@@ -70,6 +77,20 @@ def summary_of(study: BetaStudy) -> dict[str, Any]:
         "regime": study.regimes[-1].regime,
         "shares": study.shares(),
     }
+
+
+def moves_of(candles: Sequence[Candle]) -> dict[str, float]:
+    """Volatility of one bar's log return, by closes and by ranges."""
+    return {
+        "close_to_close": close_to_close(candles),
+        "parkinson": parkinson(candles),
+        "garman_klass": garman_klass(candles),
+    }
+
+
+def _moves_line(title: str, candles: Sequence[Candle]) -> str:
+    told = ", ".join(f"{name.replace('_', ' ')} {v:.3%}" for name, v in moves_of(candles).items())
+    return f"volatility of {title} in a bar: {told}"
 
 
 def lines_of(study: BetaStudy, titles: tuple[str, str]) -> list[str]:

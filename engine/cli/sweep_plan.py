@@ -11,11 +11,12 @@ import msgspec
 import tomlkit
 
 from engine.cli.backtest_data import Data, data_of
+from engine.cli.backtest_flags import plugged_hash
 from engine.cli.backtest_run import Wanted, _accounts, _engine, check_flags
 from engine.cli.loading import load_all
 from engine.cli.sweep_job import CODE_HASH, Job
 from engine.cli.sweep_keys import assumed_with, axes_of, with_settings
-from engine.runtime.config import Config, config_hash, load_config, parse_config
+from engine.runtime.config import Config, config_hash, load_config, parse_config, with_files
 from engine.runtime.plugins import LoadedStrategy
 from engine.sim.sweep import Axis, Run, Settings, grid
 from engine.values.errors import UserError
@@ -68,7 +69,8 @@ def _job(asked: Asked, table: dict[str, Any], settings: Settings, data: Data) ->
         _accounts(config, data, wanted)
         _engine(config, str(asked.config), data)
     hashes = tuple(each.file_hash for each in loaded)
-    whole = [config_hash(config), hashes, CODE_HASH, wanted, data.hash, asked.step_ns]
+    models = plugged_hash(wanted.queue)
+    whole = [config_hash(config), hashes, CODE_HASH, wanted, models, data.hash, asked.step_ns]
     digest = hashlib.blake2b(msgspec.json.encode(whole), digest_size=8).hexdigest()
     return Job(
         run=Run(job=digest, settings=settings, step_ns=asked.step_ns),
@@ -92,7 +94,7 @@ def _checked(
     wanted = assumed_with(asked.wanted, settings)
     with _named(settings):
         check_flags(wanted)
-        config = _with_playbooks(parse_config(tomlkit.dumps(changed), name))
+        config = with_files(parse_config(tomlkit.dumps(changed), name))
         return config, load_all(config, name), wanted
 
 
@@ -104,19 +106,6 @@ def _named(settings: Settings) -> Iterator[None]:
     except UserError as error:
         first = str(error).splitlines()[0]
         raise UserError(f"--set {shown(settings)}: {first}") from error
-
-
-def _with_playbooks(config: Config) -> Config:
-    """The config as `load_config` makes it: with the text of the playbooks that it names."""
-    named = dict.fromkeys(market.playbook for market in config.markets if market.playbook)
-    return msgspec.structs.replace(config, playbooks={name: _text_of(name) for name in named})
-
-
-def _text_of(name: str) -> str:
-    try:
-        return Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{name}: cannot be read: {error}") from error
 
 
 def _anywhere(config: Config) -> Config:

@@ -55,6 +55,8 @@ def _market_rows(market: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield "row", market["row"]
     if market["risk"]:
         yield "risk", "; ".join(market["risk"])
+    for text in treasury_lines(market["treasury"]):
+        yield "treasury", text
 
 
 def band_bar(market: dict[str, Any]) -> str:
@@ -89,10 +91,25 @@ def why_lines(market: dict[str, Any]) -> list[str]:
     lines += question_lines(market["playbook"])
     if market["hedge"]:
         lines.append(_hedge_line(market["hedge"]))
+    lines += [f"  treasury: {text}" for text in treasury_lines(market["treasury"])]
     lines += [f"  refused: {text}" for text in market["refused"]]
     lines += [f"  risk: {text}" for text in market["risk"]]
     lines += [f"  doubt: {source}: {reason}" for source, reason in market["doubts"].items()]
     return lines
+
+
+def treasury_lines(told: dict[str, Any]) -> list[str]:
+    """What the market may use and which limit binds; nothing without a treasury."""
+    if not told:
+        return []
+    if told["unready"]:
+        return [told["unready"]]
+    lines = [
+        f"may sell {told['sell']} ({told['sell_bound_by']}), buy {told['buy']} "
+        f"({told['buy_bound_by']}); {told['float']} of {told['held']} {told['asset']} are its float"
+    ]
+    lines += [f"limit passed: {name}" for name in told["passed"]]
+    return lines + [f"wider, waits for a second person: {name}" for name in told["waiting"]]
 
 
 def question_lines(told: dict[str, Any]) -> list[str]:

@@ -112,11 +112,16 @@ def deliver(desk: Desk, words: Sequence[SignedWord]) -> list[dict[str, Any]]:
 
 def inbox_of(desk: Desk, *, is_all: bool) -> dict[str, Any]:
     """What waits, from the engine that runs there or from its journal. Raises UserError."""
-    answer = _from_engine(desk, {"inbox": is_all})
+    answer = running_inbox(desk, is_all=is_all)
     if answer is not None:
         return answer
     authority = load_authority(desk.file) if desk.file else None
     return inbox(desk_of(desk.at / JOURNAL_NAME, authority), now_ns(), is_all=is_all)
+
+
+def running_inbox(desk: Desk, *, is_all: bool) -> dict[str, Any] | None:
+    """The inbox of the engine that runs there; None where none does. Raises UserError."""
+    return _from_engine(desk, {"inbox": is_all})
 
 
 def _from_engine(desk: Desk, args: dict[str, Any]) -> dict[str, Any] | None:

@@ -25,6 +25,7 @@ from engine.cli.treasury_desk import (
     TreasuryFileFlag,
     deliver,
     now_ns,
+    running_inbox,
 )
 from engine.runtime.action_driver import JOURNAL_NAME, desk_of
 from engine.runtime.action_files import load_action, load_word, save_word
@@ -143,6 +144,12 @@ def _body_of(what: str, at: Path) -> bytes:
         if not isinstance(word, Asked):
             raise UserError(f"{path}: is no proposal")
         return word.body
+    running = running_inbox(Desk(at=at), is_all=True)
+    if running is not None:
+        found = [one["body"].encode() for one in running["proposals"] if one["name"] == what]
+        if not found:
+            raise UserError(f"{what[:60]}: neither a file nor a proposal of the engine at {at}")
+        return bytes(found[0])
     proposal = desk_of(at / JOURNAL_NAME, None).proposals.get(what)
     if proposal is None:
         raise UserError(f"{what[:60]}: neither a file nor a proposal at {at}")

@@ -13,7 +13,7 @@ from engine.cli.treasury_report_files import answer_of, write_csv
 from engine.cli.treasury_text import table as text_table
 from engine.runtime.treasury_file import read_text
 from engine.treasury.report import TreasuryReport, report_of
-from engine.treasury.report_input import Assumption, Period
+from engine.treasury.report_input import DAYS_OF, Assumption, Period
 from engine.values.errors import UserError
 
 COLUMNS = ("name", "value", "since", "who", "basis", "revisit")
@@ -40,7 +40,6 @@ Log = Annotated[
 Html = Annotated[Path | None, typer.Option("--html", help="Write one page that prints.")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write a file a table into a directory.")]
 Xlsx = Annotated[Path | None, typer.Option("--xlsx", help="Write a workbook, a sheet a table.")]
-Json = Annotated[bool, typer.Option("--json", help="One object on the last line.")]
 
 
 def report(
@@ -53,13 +52,19 @@ def report(
     html: Html = None,
     csv: Csv = None,
     xlsx: Xlsx = None,
-    json: Json = False,
+    json: Annotated[bool, typer.Option("--json", help="One object on the last line.")] = False,
 ) -> None:
     """The report of a day, a week or a month, exceptions first. Exit code 1 where any item of the
     checklist is failing."""
     log = tuple(assumptions_of(assumptions)) if assumptions is not None else ()
     wanted = Wanted(
-        period=period, file=file, at=at, desk=desk, facts=tuple(facts or ()), assumptions=log
+        period=period,
+        days=DAYS_OF[period],
+        file=file,
+        at=at,
+        desk=desk,
+        facts=tuple(facts or ()),
+        assumptions=log,
     )
     made = report_of(input_of(wanted))
     write(made, html, csv, xlsx)

@@ -15,7 +15,6 @@ from engine.runtime.action_driver import desk_of
 from engine.runtime.authority_file import load_authority
 from engine.runtime.journal_reader import read
 from engine.treasury.calibration import Verdict, calibrate
-from engine.treasury.chart import OWN, AccountKind, Entry
 from engine.treasury.depth import rescaled
 from engine.treasury.desk_alarms import alarms
 from engine.treasury.facts import Scheme
@@ -28,6 +27,7 @@ from engine.treasury.report_input import (
     Period,
     ReportInput,
     Worked,
+    flows_of,
 )
 from engine.treasury.score import score
 from engine.values.action_records import WordRefused
@@ -37,15 +37,17 @@ from engine.values.rebalance_records import BandMoved
 from engine.values.treasury_words import LimitMoved
 from engine.values.units import scaled
 
-SHOWN = frozenset({*OWN, AccountKind.PAID})
-"""Accounts that a report looks at: what is ours, and what was paid."""
 KINDS = ("LimitMoved", "BandMoved", "ParentStarted", "Reviewed")
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person named. `at` is a data directory or a config, `desk` a desk's directory."""
+    """What a person named. `at` is a data directory or a config, `desk` a desk's directory.
+
+    `days` is how many the report covers.
+    """
 
     period: Period
+    days: int
     file: Path
     at: Path | None
     desk: Path | None
@@ -64,6 +66,7 @@ def input_of(wanted: Wanted) -> ReportInput:
     sources = [*world.sources, *(str(path) for path in (journal, desk) if path is not None)]
     return ReportInput(
         period=wanted.period,
+        days=wanted.days,
         facts=facts,
         liquid=liquid_report(facts, file.liquid),
         liquid_h=file.liquid.within_h,
@@ -138,22 +141,6 @@ def _past(journal: Path, made: Rebuilt, scheme: Scheme) -> Past:
         },
         faults=tuple(made.faults),
     )
-
-
-def flows_of(entry: Entry) -> Iterator[Flow]:
-    """The postings of an entry that a report looks at, in the atoms of the books."""
-    for posting in entry.postings:
-        if posting.account.kind in SHOWN:
-            yield Flow(
-                at_ns=entry.when_ns,
-                key=entry.key,
-                reason=entry.reason,
-                kind=posting.account.kind,
-                place=posting.account.place,
-                asset=posting.asset,
-                atoms=posting.atoms,
-                is_decided=bool(entry.people.proposal),
-            )
 
 
 def _in_scheme(flow: Flow, made: Rebuilt, scheme: Scheme) -> Flow:

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 from importlib import import_module
+from typing import Any
 
 import typer
+
+from engine.values.errors import UserError
 
 VERBS = {
     "demo": "demo",
@@ -44,6 +47,24 @@ GROUPS = {
 """Verbs with verbs of their own, and the Typer that holds those."""
 
 
+WrongWords: Any = typer.BadParameter.__bases__[0]
+"""What the parser raises for an unknown flag, a missing or an impossible argument."""
+
+
+def obeyed(names: Iterable[str]) -> int:
+    """Parse the command line with these verbs, do what it says, and return the exit code.
+
+    Raises UserError, one line, where the words make no sense: the parser's own answer is four.
+    """
+    try:
+        code = app_of(names)(prog_name="ballast", standalone_mode=False)
+    except WrongWords as wrong:
+        return _told(wrong)
+    except typer.Abort:
+        raise UserError("given up, nothing was done") from None
+    return code if isinstance(code, int) else 0
+
+
 def app_of(names: Iterable[str]) -> typer.Typer:
     """The command line with these verbs alone; only their files are imported.
 
@@ -66,6 +87,18 @@ def app_of(names: Iterable[str]) -> typer.Typer:
         else:
             app.command(name)(found)
     return app
+
+
+def _told(wrong: Any) -> int:
+    """A group without a verb shows its help; all else is a mistake, told in one line."""
+    text = wrong.format_message()
+    if text.startswith("Usage:"):
+        typer.echo(text, err=True)
+        return UserError.exit_code
+    path = wrong.ctx.command_path if wrong.ctx else "ballast"
+    where = path.removeprefix("ballast").strip()
+    said = " ".join(text.split()).rstrip(".")
+    raise UserError(f"{where + ': ' if where else ''}{said}; see `{path} --help`") from None
 
 
 def _whole() -> None:

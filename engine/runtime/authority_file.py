@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.runtime.treasury_file import asset_rules, load_treasury, read_text
+from engine.runtime.treasury_file import TreasuryFile, asset_rules, load_treasury, read_text
 from engine.treasury.authority import Authority
 from engine.treasury.authority_rows import authority_of
 from engine.treasury.dates import begin_ns
@@ -61,9 +61,16 @@ class RosterFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 def load_authority(path: Path) -> Authority:
     """The proved policy of a treasury file. Raises UserError with one line for each mistake."""
-    file = load_treasury(path)
-    if file.authority is None:
+    authority = authority_in(load_treasury(path))
+    if authority is None:
         raise UserError(f"{path}: authority: missing; it says who may approve what")
+    return authority
+
+
+def authority_in(file: TreasuryFile) -> Authority | None:
+    """The policy of a treasury file that was read and checked; None where it has none."""
+    if file.authority is None:
+        return None
     assets = asset_rules(file.assets)
     return authority_of(file.authority, file.money.asset, assets, file.functions)
 
@@ -76,8 +83,13 @@ def authority_word(authority: Authority, name: str, who: str, at_ns: Ns) -> Auth
 
 def load_roster(path: Path) -> list[Person]:
     """The people of a roster file. Raises UserError with one line for each mistake."""
+    return roster_in(read_text(path), str(path))
+
+
+def roster_in(text: str, path: str) -> list[Person]:
+    """The people in a text; `path` is what mistakes are reported under. Raises UserError."""
     try:
-        table = tomllib.loads(read_text(path))
+        table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"{path}: not TOML: {error}") from error
     except RecursionError as error:

@@ -9,7 +9,9 @@ import re
 import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,6 +20,7 @@ from engine.runtime.config_tables import (
     LOOPBACK_HOST,
     MarketConfig,
     RuntimeParams,
+    TreasuryConfig,
     VenueConfig,
     WatchedConfig,
     host_of,
@@ -42,6 +45,7 @@ __all__ = [
     "load_config",
     "parse_config",
     "require_consent",
+    "with_files",
     "with_urls",
 ]
 
@@ -54,6 +58,7 @@ URLS_NEEDED = {"binance": ("public", "private", "ws.spot", "ws.ws-api.spot")}
 """A loopback venue must stand in for all of these: half a detour would trade real money."""
 JOURNAL_NAME = "journal.db"
 SOCKET_NAME = "control.sock"
+TREASURY_START = "engine.runtime.treasury_start"
 
 
 class Mode(StrEnum):
@@ -65,8 +70,9 @@ class Mode(StrEnum):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole config file. `playbooks` are the files that its markets name, by name: they are read
-    with it, so that its hash is theirs, too, and no file may hold them.
+    """A whole config file. `playbooks` are the files that its markets name, by name, and
+    `treasury_texts` those of its treasury: they are read with it, so that its hash is theirs, too,
+    and no file may hold them.
     """
 
     mode: Mode
@@ -78,7 +84,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     venues: list[VenueConfig]
     markets: list[MarketConfig]
     watched: list[WatchedConfig] = []
+    treasury: TreasuryConfig | None = None
     playbooks: dict[str, str] = {}
+    treasury_texts: dict[str, str] = {}
 
     def __repr__(self) -> str:
         markets = ", ".join(market.market for market in self.markets)
@@ -102,9 +110,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def load_config(path: Path) -> Config:
     """Read and check a config file. Raises UserError with one line for each mistake."""
-    config = parse_config(_text_of(path), str(path))
+    return with_files(parse_config(_text_of(path), str(path)))
+
+
+def with_files(config: Config) -> Config:
+    """The config with the text of every file that it names. Raises UserError."""
     named = dict.fromkeys(market.playbook for market in config.markets if market.playbook)
-    return msgspec.structs.replace(config, playbooks={name: _text_of(Path(name)) for name in named})
+    texts: dict[str, str] = {}
+    if config.treasury is not None:
+        starting: Any = import_module(TREASURY_START)  # costs nothing where there is no treasury
+        texts = starting.texts_of(config.treasury)
+    playbooks = {name: _text_of(Path(name)) for name in named}
+    return msgspec.structs.replace(config, playbooks=playbooks, treasury_texts=texts)
 
 
 def _text_of(path: Path) -> str:
@@ -162,7 +179,8 @@ def with_urls(config: Config, venue: str, urls: dict[str, str]) -> Config:
         msgspec.structs.replace(v, urls=urls) if v.name == venue else v for v in config.venues
     ]
     changed = msgspec.structs.replace(config, venues=venues)
-    if found := list(_disagreements(msgspec.structs.replace(changed, playbooks={}))):
+    plain = msgspec.structs.replace(changed, playbooks={}, treasury_texts={})
+    if found := list(_disagreements(plain)):
         raise UserError(found[0])
     return changed
 
@@ -182,6 +200,8 @@ def _disagreements(config: Config) -> Iterator[str]:
     """What is wrong although every part is right by itself."""
     if config.playbooks:
         yield "playbooks: a market names its own, as playbook = FILE"
+    if config.treasury_texts:
+        yield "treasury_texts: [treasury] names its files"
     if not NAME.fullmatch(config.name):
         yield "name: letters, digits, - and _, at most 32"
     if not ID_PREFIX.fullmatch(config.id_prefix):

@@ -144,6 +144,35 @@ class WatchedConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return f"{self.symbol}@{self.venue}"
 
 
+class TreasuryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[treasury]`: the treasury that the markets live on; they spend what its buckets release.
+
+    `file` is a treasury file, `statements` are files of balances that no venue of ours shows, a
+    cold wallet's above all. All of them, and those that the treasury file names, are looked at
+    every `every_s`.
+
+    `roster` is the file of the people who may sign: with it actions are asked for, signed and done
+    by the treasury file's [authority]; without it the treasury only rules the quotes.
+    `conversions` are rows of the gate for what the treasury itself sells and buys, without any
+    those of the market; `function` and `code` are what the engine's own requests carry, "" for the
+    first that the policy knows.
+    """
+
+    file: str
+    statements: list[str] = []
+    every_s: float = 1.0
+    roster: str = ""
+    conversions: list[RiskRow] = []
+    function: str = ""
+    code: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.file:
+            raise ValueError("file must name a treasury file")
+        if not 0.05 <= self.every_s <= 3_600:
+            raise ValueError("every_s must be 0.05 to 3600")
+
+
 class FeaturesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[markets.features]`: the memory of the market's estimates, in seconds."""
 

@@ -51,7 +51,7 @@ class JournalParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     durability: Durability = Durability.KILL
     queue_records_max: int = 20_000
-    linger_ms: float = 5.0
+    linger_ms: float = 20.0
     fold_s: float = 2.0
 
 
@@ -177,14 +177,14 @@ class SqliteJournal:
 
     def _take(self, batch: list[Record]) -> None:
         """Chain the records, write them ahead, and queue them for SQLite."""
-        now_ns, head = self._now_ns(), self._head
+        now_ns, head, redact = self._now_ns(), self._head, self._redact
         rows: list[tuple[Ns, RowTuple]] = []
         frames: list[bytes] = []
         for record in batch:
-            row, packed = encode(record, head, now_ns, self._redact)
-            head = Head(row[0], row[-1])
-            rows.append((now_ns, row))
-            frames.append(frame(packed, row[-1]))
+            stored = encode(record, head, now_ns, redact)
+            head = Head(stored.row[0], stored.row[-1])
+            rows.append((now_ns, stored.row))
+            frames.append(frame(stored.packed, head.hash))
         if self._ahead is not None:
             self._ahead.write(b"".join(frames), head.count)
         self._head = head

@@ -3,7 +3,7 @@
 import hashlib
 import struct
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -77,7 +77,7 @@ class Head(msgspec.Struct, frozen=True):
     hash: bytes = GENESIS
 
 
-class Encoded(NamedTuple):
+class Encoded(msgspec.Struct, frozen=True):
     """A row, and the bytes that its hash was taken of: the whole row but the hash."""
 
     row: RowTuple

@@ -8,7 +8,7 @@ A fact that finds the engine idle is worked on in the very turn of the loop that
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -23,7 +23,6 @@ from engine.runtime.consumer import Consumer
 from engine.runtime.hang import HangGuard
 from engine.runtime.inbox import Inbox
 from engine.runtime.journal import JournalFailed, JournalFull, SqliteJournal
-from engine.runtime.rating_file import RatingFile
 from engine.runtime.recorder import Recorder
 from engine.runtime.rehearsal import Rehearsal
 from engine.runtime.sender import Sender
@@ -94,7 +93,7 @@ class Live:
         self.scratch: Callable[[], Engine] | None = None
         self.heart: Heart | None = None
         self.recorder: Recorder | None = None
-        self.ratings: RatingFile | None = None
+        self.files: dict[str, Callable[[Inbox], Coroutine[Any, Any, None]]] = {}
 
     def on_alert(self, tell: Callable[[Alert], None]) -> None:
         self._on_alert.append(tell)
@@ -154,9 +153,8 @@ class Live:
                 group.create_task(self._journal.watch(), name="journal"),
                 group.create_task(self._warm_up(), name="warm-up"),
             ]
-            if self.ratings is not None:
-                watching = self.ratings.watch(self.inbox, self._params.ratings_every_s)
-                tasks.append(group.create_task(watching, name="ratings"))
+            for name, watch in self.files.items():
+                tasks.append(group.create_task(watch(self.inbox), name=name))
             for venue in self._venues:
                 sender = self._senders[venue.name]
                 tasks += [

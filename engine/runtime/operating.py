@@ -13,6 +13,7 @@ from engine.values.units import NS_PER_S, Ns
 
 RATING_TTL_S_MAX = 30 * 86_400
 PLAYBOOK_VERBS = "engine.runtime.playbook_verbs"
+TREASURY_VERBS = "engine.runtime.treasury_verbs"
 
 
 class Operating:
@@ -39,6 +40,10 @@ class Operating:
                 return self._what_if(args)
             case "halt" | "resume" | "rating":
                 return await self._tell(verb, args)
+            case "treasury":
+                verbs: Any = import_module(TREASURY_VERBS)
+                answer: dict[str, Any] = await verbs.handle(self._live, args)
+                return answer
             case "stop":
                 return await self._stop(str(args["who"]))
             case _:
@@ -57,7 +62,11 @@ class Operating:
             "slowest_ms": live.slowest_ns / 1_000_000,
             "lag_ms_worst": engine.disturbances.lag_ns_worst / 1_000_000,
             "quarantined": engine.disturbances.quarantined,
-            "markets": [market_status(maker, now_ns) for maker in engine.makers.values()],
+            "markets": [
+                market_status(maker, now_ns)
+                | {"treasury": engine.neighbours.treasury_told(maker.market)}
+                for maker in engine.makers.values()
+            ],
         }
 
     def account(self) -> dict[str, Any]:
@@ -65,10 +74,13 @@ class Operating:
         makers, now_ns = list(self._live.engine.makers.values()), self._live.clock.now_ns()
         seen = {maker.market: book_ns(maker, now_ns) for maker in makers}
         moments = {market: moment_text(at_ns) for market, at_ns in seen.items() if at_ns}
-        return account_view(makers, moment_text(now_ns), moments)
+        picture = account_view(makers, moment_text(now_ns), moments)
+        treasurer = self._live.engine.neighbours.treasurer
+        return picture if treasurer is None else treasurer.account(picture, moment_text)
 
     def _why(self, market: str) -> dict[str, Any]:
-        return why(self._live.engine.makers[market], self._live.clock.now_ns())
+        found = why(self._live.engine.makers[market], self._live.clock.now_ns())
+        return found | {"treasury": self._live.engine.neighbours.treasury_told(market)}
 
     def _named(self, args: dict[str, Any]) -> list[str]:
         """Markets by full name or symbol; none named is all. Raises UserError."""

@@ -69,6 +69,15 @@ def load_strategy(spec: str, params: dict[str, Any], path: str) -> LoadedStrateg
     )
 
 
+def load_class(spec: str, at: str) -> tuple[type[Any], str]:
+    """The class that `module:Class` or `path/to/file.py:Class` names, and its file's SHA-256.
+
+    Raises UserError, which begins with `at`.
+    """
+    maker, _, content = _found(spec, at)
+    return maker, hashlib.sha256(content).hexdigest()
+
+
 def strategy_names() -> list[str]:
     """Names that installed packages offer."""
     return sorted(point.name for point in entry_points(group=GROUP))

@@ -116,10 +116,14 @@ class _Encoding:
     def _entry(self, each: Event | Step) -> Entry:
         if isinstance(each, Step):
             return Made(self._clean(outcome_of(each)))
-        if self._redact is not None and isinstance(each, WITH_TEXT):
-            clean: Event = self._events.decode(self._clean(self._plain.encode(each)))
-            return clean
-        return each
+        if self._redact is None or not isinstance(each, WITH_TEXT):
+            return each
+        body = self._plain.encode(each)
+        clean = self._clean(body)
+        if clean == body:
+            return each
+        told: Event = self._events.decode(clean)
+        return told
 
     def _clean(self, body: bytes) -> bytes:
         return body if self._redact is None else self._redact(body.decode()).encode()

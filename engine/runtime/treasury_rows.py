@@ -30,16 +30,24 @@ Made = TypeVar("Made")
 
 def obligations_of(path: Path, file: TreasuryFile, at_ns: Ns, who: str) -> ObligationSet:
     """All that is owed, as the file says. Raises UserError with a line for each mistake."""
-    text = read_text(path)
-    rows = _made(text, str(path), OBLIGATION_COLUMNS, lambda row: _obligation(row, file))
-    return ObligationSet(at_ns=at_ns, who=who, name=str(path), digest=_digest(text), rows=rows)
+    return obligations_in(read_text(path), str(path), file, at_ns, who)
+
+
+def obligations_in(text: str, name: str, file: TreasuryFile, at_ns: Ns, who: str) -> ObligationSet:
+    """The same of a text that was read before; `name` is what mistakes are reported under."""
+    rows = _made(text, name, OBLIGATION_COLUMNS, lambda row: _obligation(row, file))
+    return ObligationSet(at_ns=at_ns, who=who, name=name, digest=_digest(text), rows=rows)
 
 
 def locks_of(path: Path, file: TreasuryFile, at_ns: Ns, who: str) -> LockSet:
     """All that is locked, as the file says. Raises UserError with a line for each mistake."""
-    text = read_text(path)
-    rows = _made(text, str(path), LOCK_COLUMNS, lambda row: _lock(row, file))
-    return LockSet(at_ns=at_ns, who=who, name=str(path), digest=_digest(text), rows=rows)
+    return locks_in(read_text(path), str(path), file, at_ns, who)
+
+
+def locks_in(text: str, name: str, file: TreasuryFile, at_ns: Ns, who: str) -> LockSet:
+    """The same of a text that was read before; `name` is what mistakes are reported under."""
+    rows = _made(text, name, LOCK_COLUMNS, lambda row: _lock(row, file))
+    return LockSet(at_ns=at_ns, who=who, name=name, digest=_digest(text), rows=rows)
 
 
 def _made(

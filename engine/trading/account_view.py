@@ -53,12 +53,16 @@ def book_ns(maker: Maker, now_ns: Ns) -> Ns:
     return maker.quoter.book_ns if SIGHT & doubts.keys() else now_ns
 
 
+def book_without_own(maker: Maker) -> Book | BookView:
+    """What others offer, where the venue shows our orders among theirs."""
+    quoter = maker.quoter
+    if quoter.setup.own_orders_show and quoter.own:
+        return quoter.book.without(quoter.own)
+    return quoter.book
+
+
 def _book_view(maker: Maker, at: str) -> dict[str, Any]:
-    setup = maker.quoter.setup
-    book: Book | BookView = maker.quoter.book
-    if setup.own_orders_show and maker.quoter.own:
-        book = maker.quoter.book.without(maker.quoter.own)
-    item = setup.instrument
+    book, item = book_without_own(maker), maker.quoter.setup.instrument
     return {
         "venue": item.venue,
         "asset": item.base,

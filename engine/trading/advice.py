@@ -10,7 +10,7 @@ from engine.trading.hedge_sight import HedgeSight
 from engine.trading.policy_ruling import Ruling
 from engine.trading.strategy import View
 from engine.trading.trials import Supposed, Trial
-from engine.treasury.bands import Zone
+from engine.treasury.bands import Bands, Zone
 from engine.values.events import BarFact, PlaybookSet, RatingSet, Trade
 from engine.values.records import Record
 from engine.values.units import Lot, Ns
@@ -43,6 +43,10 @@ class Advice(Protocol):
 
     def load(self, word: PlaybookSet) -> str:
         """Take another playbook from now on; why not, "" where it did."""
+        ...
+
+    def heed(self, bands: Bands) -> None:
+        """Other bands from now on."""
         ...
 
     def observe(self, view: View) -> None:

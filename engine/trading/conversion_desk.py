@@ -69,6 +69,11 @@ class ConversionDesk:
         self._own_ns: dict[str, tuple[Side, Ns]] = {}
         assert len(self._legs) == len(setup.legs), "a market stands twice"
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether every parent is over and reviewed."""
+        return len(self._reviewed) == len(self.parents)
+
     # --- records, now or of the journal ---------------------------------------------------------
 
     def remember(self, record: Told | Joined) -> None:

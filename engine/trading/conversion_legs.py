@@ -8,6 +8,7 @@ from engine.market.book import Book
 from engine.trading.hedge_drafts import book_of, short_of_own, smallest_lots
 from engine.trading.hedge_sizes import tick_price
 from engine.trading.risk_sweep import ApprovedSweep
+from engine.trading.standing import NOT_SIGHT
 from engine.trading.sweeps import Leg
 from engine.treasury.amounts import Asset
 from engine.treasury.depth import LEVELS_MAX, DepthBook, Level, depth_of, rescaled
@@ -99,10 +100,10 @@ class ConversionLeg:
     def unable(self, now_ns: Ns, stale_ns: Ns) -> str:
         """Why its prices cannot be relied on or no order can go there, "" if all is well.
 
-        Its own gate's trips are no such reason, they are refusals.
+        Its own gate's trips are no such reason, they are refusals; nor is what quotes may not use.
         """
         standing = self.quoter.standing
-        if not standing.may_quote_but_for("risk"):
+        if not standing.may_quote_but_for(*NOT_SIGHT):
             state, reason = standing.state(has_quotes=False)
             return f"{state}: {reason}"
         age_ns = now_ns - self.quoter.vouched_ns

@@ -158,6 +158,10 @@ class Counsel:
     def rule(self, now_ns: Ns, position_lots: Lot, zone: Zone) -> Ruling:
         return self._policy.ask(self._seen_at(now_ns, position_lots, zone))
 
+    def heed(self, bands: Bands) -> None:
+        self._setup = msgspec.structs.replace(self._setup, bands=bands)
+        self._policy.heed(bands)
+
     def records(self, now_ns: Ns) -> list[Record]:
         ruled = self._policy.record_if_changed()
         if ruled is None and not self._news:

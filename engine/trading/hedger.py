@@ -17,6 +17,7 @@ from engine.trading.hedge_sizes import mid_half_ticks
 from engine.trading.hedge_venue import Health, Sight, VenueHealth
 from engine.trading.posture import HedgeStance
 from engine.trading.sweeps import Leg, Sweeps
+from engine.treasury.bands import Bands
 from engine.values.intents import Hedge, Ladder
 from engine.values.records import HedgeMoved, HedgeRefused, HedgeSent, HedgeVenue, Record
 from engine.values.step import Step
@@ -32,7 +33,6 @@ class Hedger:
         self.desk = HedgeDesk(setup, ids)
         self.hedge_markets = frozenset(leg.market for leg in setup.legs)
         self._setup = setup
-        self._bands = setup.quoter.setup.bands
         self._cover: Cover | None = None
         self._demanded_lots: Lot = 0
         self._stopped = ""
@@ -128,6 +128,11 @@ class Hedger:
         """What would be covered at this position, of a copy of the stages. Does nothing."""
         scene = msgspec.structs.replace(self._scene(now_ns, sight), position_lots=position_lots)
         return copy.deepcopy(self.stages).decide(scene)
+
+    @property
+    def _bands(self) -> Bands:
+        """Those of the quoted market, which its treasury may move."""
+        return self._setup.quoter.bands
 
     @property
     def position_lots(self) -> Lot:

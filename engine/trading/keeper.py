@@ -33,6 +33,8 @@ from engine.values.units import NS_PER_S, Atoms, Lot, Ns, Side, Tick, decimal_te
 
 ENDED_KEPT_NS = 3_600 * NS_PER_S
 
+CANCELED = "canceled"
+"""Why a strategy is asked when an order has left whose place somebody may wait for."""
 FREEZING = {
     Kind.EXTERNAL: "an order or fill that we never intended",
     Kind.OVERFILL: "more was filled than ordered",
@@ -84,7 +86,7 @@ class Keeper:
         self._consequences(fact, change, quoter, step)
         if change.new_fill is not None:
             return "fill"
-        return "canceled" if _has_left(change) else ""
+        return CANCELED if _has_left(change) else ""
 
     def _book(self, fill: Fill, quoter: Quoter) -> None:
         book = quoter.book

@@ -1,13 +1,15 @@
 """One market's loop: look at every fact, pull on doubt, ask the strategy when woken, reconcile."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from engine.trading.client_ids import ClientIds
 from engine.trading.hedger import Hedger
-from engine.trading.keeper import Keeper
+from engine.trading.keeper import CANCELED, Keeper
 from engine.trading.quoter import Quoter
 from engine.trading.readings import reading_of
-from engine.trading.reconcile import ReconcileParams, reconcile
+from engine.trading.reconcile import ReconcileParams, needs_nothing, reconcile
 from engine.trading.risk import Action, Approved, Reading
 from engine.trading.standing import MarketState, Standing
 from engine.trading.strategy import View
@@ -42,11 +44,13 @@ class Maker:
         self.view: View | None = None
         self.reading: Reading | None = None
         self.hedger: Hedger | None = None
+        self.makes_way: Callable[[str, Ladder], Ladder] | None = None
         self.reconcile_params = _within(params.reconcile, quoter.setup.instrument)
         self._ids = ids
         self._params = params
         self._pulled_ns: Ns = 0
         self._is_barred = True
+        self._approved: Approved | None = None
         self._observe_due_ns: Ns = 0
         self._heard = ("not connected", "not connected")
 
@@ -62,6 +66,8 @@ class Maker:
         else:
             again = "may quote again" if self._is_barred else ""
             self._is_barred = False
+            if cause is CANCELED and not self._is_waiting():
+                cause = ""
             cause = cause or again or self.quoter.wake_cause(now_ns)
             if cause:
                 self._decide(cause, now_ns, step)
@@ -159,19 +165,29 @@ class Maker:
             return
         if self.hedger is not None:
             wish = self.hedger.hold_back(wish, now_ns)
+        if self.makes_way is not None:
+            wish = self.makes_way(self.market, wish)
         self._note_state(now_ns, step)  # that we may quote is journaled before what we quote (I20)
         gate, orders = self.quoter.gate, self.keeper.orders
-        approved = gate.approve(wish, reading)
+        approved = self._approved = gate.approve(wish, reading)
         if gate.nonsense_count >= NONSENSE_MAX:
             self.standing.halt(f"strategy: {approved.refused[0]}")
-        active = orders.sums(self.market).active
-        commands = reconcile(approved, active, self._ids, now_ns, self.reconcile_params)
+        sums = orders.sums(self.market)
+        commands = reconcile(approved, sums, self._ids, now_ns, self.reconcile_params)
         changed = self._explain(cause, view, approved, bool(commands), step)
         step.decided = self.market
         for command in commands:
+            # What of the public book is ours is the same after it: an order shows when the venue
+            # has said so, and until it has said otherwise.
             self._act(command, now_ns, changed, step)
-        if commands:
-            self.note_own()
+
+    def _is_waiting(self) -> bool:
+        """Whether something may be quoted now that could not while an order was leaving."""
+        approved = self._approved
+        if approved is None or self.hedger is not None:
+            return True
+        sums = self.keeper.orders.sums(self.market)
+        return not needs_nothing(approved, sums, self.reconcile_params)
 
     def _wish(self, view: View, step: Step) -> Ladder:
         """What the plugin wishes. Whatever it raises costs it the market, never the engine."""
@@ -225,7 +241,7 @@ class Maker:
 
     def _note_state(self, now_ns: Ns, step: Step) -> None:
         before = self.state
-        self.state = self.standing.state(bool(self.keeper.orders.sums(self.market).live))
+        self.state = self.standing.state(self.keeper.orders.has_live(self.market))
         if self.state == before:
             return
         if self.state[0] is not before[0] or self.state[0] is not MarketState.QUOTING:

@@ -1,14 +1,18 @@
 """What markets have to do with each other: prices that others see, bars, playbooks and cover."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from engine.trading.client_ids import ClientIds
 from engine.trading.hedge_desk import HedgeSetup
 from engine.trading.hedger import Hedger
-from engine.trading.maker import Maker
+from engine.trading.maker import Maker, MakerParams
 from engine.trading.risk import Gate
 from engine.trading.strategy import Other
 from engine.trading.sweeps import Leg
+from engine.trading.treasurer import Treasurer
+from engine.treasury.bands import Bands
+from engine.values.action_records import ActionWord
 from engine.values.events import (
     BarFact,
     CancelFailed,
@@ -20,9 +24,11 @@ from engine.values.events import (
     PlaybookSet,
     Timer,
     TopOfBook,
+    TreasuryWord,
     VenueState,
 )
 from engine.values.instrument import Instrument
+from engine.values.ledger_words import LedgerWord
 from engine.values.records import Record
 from engine.values.step import Step
 from engine.values.units import Ns
@@ -41,7 +47,8 @@ class Neighbours:
         makers: dict[str, Maker],
         watched: Sequence[Instrument],
         ids: ClientIds,
-        config_hash: str,
+        params: MakerParams,
+        treasurer: Treasurer | None = None,
     ) -> None:
         self._makers = makers
         self._watched = {instrument.market: instrument for instrument in watched}
@@ -53,9 +60,16 @@ class Neighbours:
         """Whether anything here needs a word after every fact."""
         for maker in makers.values():
             if maker.quoter.setup.ways:
-                maker.hedger = self._hedger_of(maker, ids, config_hash)
+                maker.hedger = self._hedger_of(maker, ids, params.config_hash)
                 self.hedgers[maker.market] = maker.hedger
                 self.act = True
+
+        self.treasurer = treasurer
+        if treasurer is not None:
+            treasurer.join(makers, self.heed)
+            if treasurer.actor is not None:
+                treasurer.actor.open(makers, ids)
+            self.act = True
 
     # --- facts in -------------------------------------------------------------------------------
 
@@ -88,6 +102,31 @@ class Neighbours:
             self._tell_prices(now_ns)
         if self.hedgers:
             self._cover(event, now_ns, step)
+        if self.treasurer is not None:
+            self.treasurer.after(event, now_ns, step)
+
+    def on_treasury(self, word: TreasuryWord, step: Step) -> None:
+        """What is held, owed, locked or allowed; what may be done; and what went into the books."""
+        if isinstance(word, LedgerWord):
+            step.records.append(word)
+        elif self.treasurer is None:
+            return
+        elif not isinstance(word, ActionWord):
+            self.treasurer.learn(word, step)
+        elif self.treasurer.actor is not None:
+            self.treasurer.actor.take(word, step)
+
+    def treasury_told(self, market: str) -> dict[str, Any]:
+        """What a market may use of the treasury, for people; nothing without one."""
+        return {} if self.treasurer is None else self.treasurer.told(market)
+
+    def heed(self, maker: Maker, bands: Bands) -> None:
+        """Other bands from now on for a market, and for the gates that cover is bought through."""
+        maker.quoter.heed(bands)
+        for hedger in self.hedgers.values():
+            for sweeps in hedger.desk.sweeps:
+                if sweeps.leg.market == maker.market:
+                    sweeps.leg.gate.heed(bands)
 
     def remember(self, record: Record) -> None:
         for maker in self._advised:
@@ -95,6 +134,8 @@ class Neighbours:
                 maker.quoter.guidance.advice.remember(record)
         for hedger in self.hedgers.values():
             hedger.remember(record)
+        if self.treasurer is not None:
+            self.treasurer.remember(record)
 
     # --- how ------------------------------------------------------------------------------------
 

@@ -1,8 +1,16 @@
 """Where orders are kept and found again: by our id, by the venue's, by market while they matter."""
 
+from collections.abc import Iterable
+from typing import TypeAlias
+
 from engine.trading.order_sums import OrderSums, sums_of
-from engine.trading.order_table import Order
-from engine.values.units import Ns
+from engine.trading.order_table import LIVE, Order
+from engine.values.units import Lot, Ns, Side, Tick
+
+OwnLevels: TypeAlias = dict[tuple[Side, Tick], Lot]
+Shown: TypeAlias = tuple[Side, Tick, Lot]
+NO_LEVELS: OwnLevels = {}
+"""Shared by all markets that have shown nothing: read it only."""
 
 
 class Shelf:
@@ -15,6 +23,7 @@ class Shelf:
         self._active: dict[str, dict[str, None]] = {}
         self._ended: dict[str, Ns] = {}
         self._sums: dict[str, OrderSums] = {}
+        self._own: dict[str, OwnLevels] = {}
 
     def get(self, client_id: str) -> Order | None:
         return self._orders.get(client_id)
@@ -27,6 +36,17 @@ class Shelf:
             sums = self._sums[market] = sums_of(self._orders[client_id] for client_id in active)
         return sums
 
+    def own_levels(self, market: str) -> OwnLevels:
+        """What of the public book is ours, as far as we know; the same object until a change."""
+        return self._own.get(market, NO_LEVELS)
+
+    def has_live(self, market: str) -> bool:
+        """Whether there is one: usually the first that is looked at."""
+        for client_id in self._active.get(market, ()):
+            if self._orders[client_id].status in LIVE:
+                return True
+        return False
+
     def all(self) -> list[Order]:
         """Every order, sorted by client id."""
         return [self._orders[client_id] for client_id in sorted(self._orders)]
@@ -34,6 +54,7 @@ class Shelf:
     def put(self, order: Order, at_ns: Ns) -> None:
         """Keep this state of an order; at the limit the one that ended first is forgotten."""
         client_id = order.client_id
+        self._show(self._orders.get(client_id), order)
         self._orders[client_id] = order
         self._sums.pop(order.market, None)
         if order.venue_id:
@@ -50,6 +71,7 @@ class Shelf:
 
     def remove(self, client_id: str) -> Order:
         order = self._orders.pop(client_id)
+        self._show(order, None)
         self._sums.pop(order.market, None)
         self._active.get(order.market, {}).pop(client_id, None)
         self._ended.pop(client_id, None)
@@ -87,6 +109,23 @@ class Shelf:
     def is_stray(self, order: Order) -> bool:
         return order.client_id.startswith("#")
 
+    def _show(self, before: Order | None, after: Order | None) -> None:
+        """Keep `own_levels` when an order changes. Whoever holds the old ones keeps them."""
+        gone = _shown(before) if before is not None else None
+        come = _shown(after) if after is not None else None
+        order = before or after
+        if gone == come or order is None:
+            return
+        own = dict(self.own_levels(order.market))
+        for shown, sign in ((gone, -1), (come, 1)):
+            if shown is None:
+                continue
+            side, tick, lots = shown
+            own[side, tick] = own.get((side, tick), 0) + sign * lots
+            if not own[side, tick]:
+                del own[side, tick]
+        self._own[order.market] = own
+
     def check(self) -> None:
         for client_id, order in self._orders.items():
             assert order.client_id == client_id
@@ -96,8 +135,25 @@ class Shelf:
         for market, sums in self._sums.items():
             active = self._active.get(market, ())
             assert sums == sums_of(self._orders[client_id] for client_id in active)
+        for market, own in self._own.items():
+            shown = [_shown(order) for order in self._orders.values() if order.market == market]
+            assert own == added_up(each for each in shown if each is not None)
         assert len(self._ended) <= self._ended_max
         assert all(client_id in self._orders for client_id in self._by_venue_id.values())
+
+
+def added_up(shown: Iterable[Shown]) -> OwnLevels:
+    """Lots by level."""
+    own: OwnLevels = {}
+    for side, tick, lots in shown:
+        own[side, tick] = own.get((side, tick), 0) + lots
+    return own
+
+
+def _shown(order: Order) -> Shown | None:
+    """Where the public book should show it, and how many lots of it."""
+    lots = order.left_lots
+    return (order.side, order.tick, lots) if lots and order.is_on_book else None
 
 
 def _is_active(order: Order) -> bool:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from engine.trading.order_table import Order, Status
-from engine.values.units import BUY, Lot, Side, Tick
+from engine.trading.order_table import LIVE, Order, Status
+from engine.values.units import BUY, Lot, Tick
 
 _STANDING = frozenset({Status.OPEN, Status.PARTIAL})
 
@@ -15,14 +15,13 @@ class OrderSums(msgspec.Struct, frozen=True, kw_only=True):
 
     `is_calm` says that all live ones stand in the book by the venue's own word: none is awaited.
 
-    `own_levels` is what of the public book is ours, as far as we know; `working_*_lots` what may
-    still change the booked position (law 3). `bid_tick` is the highest and `ask_tick` the lowest of
-    the orders that may be live, 0 for none. Shared by all who ask: read it only.
+    `working_*_lots` is what may still change the booked position (law 3). `bid_tick` is the highest
+    and `ask_tick` the lowest of the orders that may be live, 0 for none. Shared by all who ask:
+    read it only.
     """
 
     active: tuple[Order, ...]
     live: tuple[Order, ...]
-    own_levels: dict[tuple[Side, Tick], Lot]
     working_bid_lots: Lot
     working_ask_lots: Lot
     bid_tick: Tick
@@ -33,29 +32,29 @@ class OrderSums(msgspec.Struct, frozen=True, kw_only=True):
 def sums_of(orders: Iterable[Order]) -> OrderSums:
     active = tuple(orders)
     live: list[Order] = []
-    own_levels: dict[tuple[Side, Tick], Lot] = {}
     bid_lots = ask_lots = bid_tick = ask_tick = 0
     is_calm = True
     for order in active:
-        side, tick, left_lots = order.side, order.tick, order.left_lots
-        if side is BUY:
-            bid_lots += order.working_lots
-        else:
-            ask_lots += order.working_lots
-        if order.is_live:
+        # `left_lots`, `working_lots` and `is_live` of each order, without asking it for them: this
+        # is walked after every fact about any of them.
+        side, tick, status, filled_lots = order.side, order.tick, order.status, order.filled_lots
+        left_lots = order.lots - filled_lots if order.lots > filled_lots else 0
+        working_lots = filled_lots - order.booked_lots
+        if status in LIVE:
+            working_lots += left_lots
             live.append(order)
-            is_calm = is_calm and order.status in _STANDING
+            is_calm = is_calm and status in _STANDING
             if side is BUY:
-                bid_tick = max(bid_tick, tick)
-            else:
-                ask_tick = min(ask_tick or tick, tick)
-        if left_lots and order.is_on_book:
-            key = (side, tick)
-            own_levels[key] = own_levels.get(key, 0) + left_lots
+                bid_tick = tick if tick > bid_tick else bid_tick
+            elif not ask_tick or tick < ask_tick:
+                ask_tick = tick
+        if side is BUY:
+            bid_lots += working_lots
+        else:
+            ask_lots += working_lots
     return OrderSums(
         active=active,
         live=tuple(live),
-        own_levels=own_levels,
         working_bid_lots=bid_lots,
         working_ask_lots=ask_lots,
         bid_tick=bid_tick,

@@ -66,17 +66,16 @@ class Orders:
         """Count an order from before its first byte leaves. Raises IllegalMove on a used id."""
         if self.get(place.client_id) or not place.client_id or place.lots <= 0:
             raise IllegalMove(f"cannot intend {place.client_id!r} of {place.lots} lots")
-        return self._put(
-            Order(
-                client_id=place.client_id,
-                market=place.market,
-                side=place.side,
-                tick=place.tick,
-                lots=place.lots,
-                intent_ns=place.at_ns,
-            ),
-            place.at_ns,
+        order = Order(
+            client_id=place.client_id,
+            market=place.market,
+            side=place.side,
+            tick=place.tick,
+            lots=place.lots,
+            intent_ns=place.at_ns,
         )
+        self._shelf.put(order, place.at_ns)  # nothing follows from no evidence: it is settled
+        return order
 
     def cancel_sent(self, client_id: str, at_ns: Ns, during: During = During.CANCEL) -> Order:
         """We asked the venue to end it (by a cancel or an amend). Repeating changes nothing more.
@@ -184,6 +183,10 @@ class Orders:
     def live(self, market: str) -> list[Order]:
         return list(self._shelf.sums(market).live)
 
+    def has_live(self, market: str) -> bool:
+        """Whether there is one at all: cheaper than to count them."""
+        return self._shelf.has_live(market)
+
     def sums(self, market: str) -> OrderSums:
         """All of that and what it adds up to, counted anew only after a change."""
         return self._shelf.sums(market)
@@ -202,7 +205,7 @@ class Orders:
 
     def own_levels(self, market: str) -> dict[tuple[Side, Tick], Lot]:
         """What of the public book is ours, as far as we know; the same object until a change."""
-        return self._shelf.sums(market).own_levels
+        return self._shelf.own_levels(market)
 
     def is_calm(self, market: str) -> bool:
         """Whether the venue has to be asked about none of these orders, however late it gets."""

@@ -102,6 +102,14 @@ class Policy:
         seen = msgspec.structs.replace(self._seen, now_ns=max(now_ns, self._seen.now_ns))
         return msgspec.structs.replace(self.ruling, seen=seen)
 
+    def heed(self, bands: Bands) -> None:
+        """Other bands from now on; the next question is answered by them."""
+        self._bands = bands
+        self._terms = msgspec.structs.replace(
+            self._terms, target_lots=bands.target_lots, cap_lots=bands.cap_lots
+        )
+        self._due_ns = 0
+
     # --- recovery -------------------------------------------------------------------------------
 
     def remember(self, fact: Ruled | RatingSet) -> None:

@@ -59,7 +59,7 @@ class Quoter:
     """Perception and wish of one market. Holds no order and reaches no venue."""
 
     def __init__(self, setup: MarketSetup) -> None:
-        self.setup = setup
+        self.setup, self.bands = setup, setup.bands
         self.market = setup.instrument.market
         self.book = Book()
         self.features = Features(setup.features)
@@ -165,6 +165,13 @@ class Quoter:
             self._own_bid_ticks = tuple(tick for side, tick in own if side is BUY)
             self._own_ask_ticks = tuple(tick for side, tick in own if side is SELL)
 
+    def heed(self, bands: Bands) -> None:
+        """Other bands from now on, for the gate and whoever advises, too."""
+        self.bands = bands
+        self.gate.heed(bands)
+        if self.guidance.advice is not None:
+            self.guidance.advice.heed(bands)
+
     # --- wake -----------------------------------------------------------------------------------
 
     def wake_cause(self, now_ns: Ns) -> str:
@@ -201,7 +208,7 @@ class Quoter:
 
     def view(self, now_ns: Ns, position_lots: Lot) -> View:
         """The market as a strategy may see it: without our own orders."""
-        market, features, bands = self._theirs(), self.features, self.setup.bands
+        market, features, bands = self._theirs(), self.features, self.bands
         imbalance = features.imbalance
         zone = bands.zone(position_lots)
         lean = self.guidance.lean(now_ns, position_lots, zone)

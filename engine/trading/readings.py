@@ -3,6 +3,7 @@
 from engine.trading.keeper import Keeper
 from engine.trading.quoter import Quoter
 from engine.trading.risk import Reading
+from engine.trading.standing import NOT_SIGHT
 from engine.trading.strategy import View
 
 
@@ -16,7 +17,7 @@ def reading_of(keeper: Keeper, quoter: Quoter, view: View) -> Reading:
     return Reading(
         now_ns=now_ns,
         grade=view.grade,
-        book_valid=quoter.standing.may_quote_but_for("risk"),
+        book_valid=quoter.standing.may_quote_but_for(*NOT_SIGHT),
         delay_ns=quoter.delay.delay_ns,
         bid_tick=view.bid_tick,
         ask_tick=view.ask_tick,

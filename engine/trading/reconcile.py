@@ -3,16 +3,20 @@
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from operator import attrgetter
+from typing import TypeAlias
 
 import msgspec
 
-from engine.trading.order_table import During, Order, Status
+from engine.trading.order_sums import OrderSums
+from engine.trading.order_table import LIVE, During, Order, Status
 from engine.trading.risk import Approved
 from engine.values.commands import Cancel, Command, Place
 from engine.values.intents import Level
 from engine.values.units import BUY, PPM, SELL, Lot, Ns, Ppm, Side, Tick
 
-ORDERS_PER_LEVEL_MAX = 2
+_SideLevel: TypeAlias = tuple[Side, Level]
+_Place: TypeAlias = tuple[Side, Tick]
+_LEAVING = frozenset({Status.CANCEL_SENT, Status.UNKNOWN})
 _STANDING = frozenset({Status.INTENT, Status.SENT, Status.OPEN, Status.PARTIAL})
 _by_age = attrgetter("intent_ns", "client_id")
 
@@ -34,31 +38,33 @@ class ReconcileParams(msgspec.Struct, frozen=True, kw_only=True):
 
 def reconcile(
     approved: Approved,
-    live: Sequence[Order],
+    sums: OrderSums,
     ids: Callable[[], str],
     now_ns: Ns,
     params: ReconcileParams,
 ) -> list[Command]:
     """Cancels first, then new orders, best levels first and the sides in turn.
 
-    `live` are the market's active orders: each counts in the room until the venue has ended it and
-    its fills are booked, also those whose cancel is in flight or in this very list. A level with an
-    order that is leaving or in doubt is occupied: its successor waits. New orders are post-only.
+    `sums` are of the market's active orders: each counts in the room until the venue has ended it
+    and its fills are booked, also those whose cancel is in flight or in this list. A level with
+    an order that is leaving or in doubt is occupied: its successor waits. New orders are post-only.
     """
+    live = sums.active
     if _stands_as_wished(approved, live, params):
         return []
     market = approved.market
-    kept, leaving = _sorted_out(approved, live, params)
+    levels = _levels(approved)
+    stands, leaving = _sorted_out(levels, live, params)
     commands: list[Command] = [
         Cancel(market=market, client_id=order.client_id, at_ns=now_ns)
         for order in leaving
         if _may_cancel(order)
     ]
     occupied = {(order.side, order.tick) for order in leaving}
-    wishes = _missing(approved, kept, occupied, params)
+    wishes = _missing(levels, stands, occupied, params)
     if not wishes:
         return commands
-    room = _Room(approved, live)
+    room = _Room(approved, sums)
     for side, tick, lots, lots_enough in wishes:
         fitting = room.fitting_lots(side, lots)
         is_small = fitting < params.lots_min or fitting * tick < params.value_min
@@ -77,6 +83,15 @@ def reconcile(
             )
         )
     return commands
+
+
+def needs_nothing(approved: Approved, sums: OrderSums, params: ReconcileParams) -> bool:
+    """Whether all that may stand does, and what else is there is on its way out.
+
+    Then no level waits for a place that an order leaves, and an order that has left asks nobody.
+    """
+    staying = [order for order in sums.active if order.status is not Status.CANCEL_SENT]
+    return not approved.refused and _stands_as_wished(approved, staying, params)
 
 
 def _stands_as_wished(approved: Approved, live: Sequence[Order], params: ReconcileParams) -> bool:
@@ -106,40 +121,38 @@ def _most(lots: Lot, params: ReconcileParams) -> Lot:
 
 
 def _sorted_out(
-    approved: Approved, live: Sequence[Order], params: ReconcileParams
-) -> tuple[dict[tuple[Side, Tick], list[Order]], list[Order]]:
-    """Orders that stay, by level and oldest first, and those that are to go or on their way.
+    levels: list[_SideLevel], live: Sequence[Order], params: ReconcileParams
+) -> tuple[dict[_Place, Lot], list[Order]]:
+    """Lots that stay, by level, and the orders that are to go or on their way.
 
-    Orders of others stay where they are and are nobody's level: they only count.
+    The oldest orders stay. Orders of others stay where they are and are nobody's level: they only
+    count.
     """
-    wished = {(side, level.tick): level.lots for side, level in _levels(approved)}
-    kept: dict[tuple[Side, Tick], list[Order]] = {}
+    wished = {(side, level.tick): level.lots for side, level in levels}
+    stands: dict[_Place, Lot] = {}
+    seconds: dict[_Place, Order] = {}
     leaving = []
-    ours = [order for order in live if order.is_live and not order.is_external]
+    ours = [order for order in live if order.status in LIVE and not order.is_external]
     ours.sort(key=_by_age)
     for order in ours:
-        key = (order.side, order.tick)
-        lots = wished.get(key, 0)
-        if not lots or _is_leaving(order):
+        key = order.side, order.tick
+        lots = wished.get(key)
+        if not lots or order.status in _LEAVING or order.is_given_up:
             leaving.append(order)
             continue
-        stays = kept.get(key)
-        total = order.left_lots + (_left(stays) if stays else 0)
-        if total > _most(lots, params) or (stays and len(stays) >= ORDERS_PER_LEVEL_MAX):
+        stood = stands.get(key)
+        left = order.left_lots
+        if (stood or 0) + left > _most(lots, params) or key in seconds:
             leaving.append(order)
-        elif stays:
-            stays.append(order)
+        elif stood is None:
+            stands[key] = left
         else:
-            kept[key] = [order]
-    for key, stays in kept.items():
-        if len(stays) == ORDERS_PER_LEVEL_MAX and not _is_enough(stays, wished[key], params):
-            leaving.append(stays.pop())
-    return kept, leaving
-
-
-def _is_leaving(order: Order) -> bool:
-    is_doubtful = order.status in (Status.CANCEL_SENT, Status.UNKNOWN)
-    return is_doubtful or order.is_given_up
+            stands[key], seconds[key] = stood + left, order
+    for key, order in seconds.items():
+        if stands[key] * PPM < wished[key] * params.keep_ppm:
+            leaving.append(order)
+            stands[key] -= order.left_lots
+    return stands, leaving
 
 
 def _may_cancel(order: Order) -> bool:
@@ -154,36 +167,28 @@ def _may_cancel(order: Order) -> bool:
     return order.status in (Status.OPEN, Status.PARTIAL)
 
 
-def _is_enough(stays: list[Order], lots: Lot, params: ReconcileParams) -> bool:
-    return _left(stays) * PPM >= lots * params.keep_ppm
-
-
-def _left(stays: list[Order]) -> Lot:
-    return sum([order.left_lots for order in stays])
-
-
 def _missing(
-    approved: Approved,
-    kept: dict[tuple[Side, Tick], list[Order]],
-    occupied: set[tuple[Side, Tick]],
+    levels: list[_SideLevel],
+    stands: dict[_Place, Lot],
+    occupied: set[_Place],
     params: ReconcileParams,
 ) -> list[tuple[Side, Tick, Lot, Lot]]:
     """(side, tick, lots that are missing, lots that would do) of each level to be filled up."""
     missing = []
-    for side, level in _levels(approved):
-        key = (side, level.tick)
-        stays = kept.get(key)
-        if key in occupied or (stays and _is_enough(stays, level.lots, params)):
+    for side, level in levels:
+        lots, key = level.lots, (side, level.tick)
+        stood = stands.get(key)
+        if key in occupied or (stood is not None and stood * PPM >= lots * params.keep_ppm):
             continue
-        stands = _left(stays) if stays else 0
-        enough = -(-level.lots * params.keep_ppm // PPM)
-        missing.append((side, level.tick, level.lots - stands, max(1, enough - stands)))
+        stood = stood or 0
+        enough = -(-lots * params.keep_ppm // PPM) - stood
+        missing.append((side, level.tick, lots - stood, enough if enough > 1 else 1))
     return missing
 
 
-def _levels(approved: Approved) -> list[tuple[Side, Level]]:
+def _levels(approved: Approved) -> list[_SideLevel]:
     """Best levels first, bid and ask in turn, so that no limit starves one side."""
-    levels = []
+    levels: list[_SideLevel] = []
     for bid, ask in zip_longest(approved.ladder.bids, approved.ladder.asks):
         if bid is not None:
             levels.append((BUY, bid))
@@ -195,15 +200,11 @@ def _levels(approved: Approved) -> list[tuple[Side, Level]]:
 class _Room:
     """What may still be added: lots a side, orders, and the ticks that cannot cross our own."""
 
-    def __init__(self, approved: Approved, live: Sequence[Order]) -> None:
-        self._bid_lots, self._ask_lots = approved.room_bid_lots, approved.room_ask_lots
-        self._bid_tick = self._ask_tick = 0
-        standing = 0
-        for order in live:
-            is_live = order.is_live
-            standing += is_live
-            self._count(order.side, order.working_lots, order.tick if is_live else 0)
-        self._places = min(approved.places_max, approved.orders_max - standing)
+    def __init__(self, approved: Approved, sums: OrderSums) -> None:
+        self._bid_lots = approved.room_bid_lots - sums.working_bid_lots
+        self._ask_lots = approved.room_ask_lots - sums.working_ask_lots
+        self._bid_tick, self._ask_tick = sums.bid_tick, sums.ask_tick
+        self._places = min(approved.places_max, approved.orders_max - len(sums.live))
 
     def fitting_lots(self, side: Side, lots: Lot) -> Lot:
         if self._places <= 0:
@@ -218,13 +219,9 @@ class _Room:
 
     def take(self, side: Side, tick: Tick, lots: Lot) -> None:
         self._places -= 1
-        self._count(side, lots, tick)
-
-    def _count(self, side: Side, lots: Lot, tick: Tick) -> None:
-        """An order of so many lots stands there; tick 0 is one that can meet nobody any more."""
         if side is BUY:
             self._bid_lots -= lots
             self._bid_tick = max(self._bid_tick, tick)
         else:
             self._ask_lots -= lots
-            self._ask_tick = min(self._ask_tick or tick, tick) if tick else self._ask_tick
+            self._ask_tick = min(self._ask_tick or tick, tick)

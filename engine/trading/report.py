@@ -14,7 +14,7 @@ def market_status(maker: Maker, now_ns: Ns) -> dict[str, Any]:
     """Numbers for `status`. Prices and sizes as decimal text, ages in seconds."""
     quoter, keeper = maker.quoter, maker.keeper
     instrument, book = quoter.setup.instrument, quoter.book
-    bands = quoter.setup.bands
+    bands = quoter.bands
     position_lots = keeper.position_lots(maker.market)
     second = quoter.second_stream
     return {
@@ -107,7 +107,7 @@ def _quote_text(instrument: Instrument, tick: int, lots: Lot) -> list[str]:
 
 
 def _bands(maker: Maker) -> dict[str, str]:
-    bands, instrument = maker.quoter.setup.bands, maker.quoter.setup.instrument
+    bands, instrument = maker.quoter.bands, maker.quoter.setup.instrument
     return {
         "floor": instrument.size_text(bands.floor_lots),
         "lower": instrument.size_text(bands.lower_lots),

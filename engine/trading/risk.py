@@ -62,14 +62,13 @@ class Gate:
             raise ValueError("the share of a snapshot-grade market lies between 0 and 1000000 ppm")
         self.nonsense_count = 0
         self._instrument = instrument
-        self._bands = bands
         self._watches = [Watch(row, instrument, snapshot_grade_share_ppm) for row in rows]
-        self._observed: Scene | None = None
         self._trips: list[Watch] = []
+        self._observed: Scene | None = None
         self._of = {check: [w for w in self._watches if w.row.check is check] for check in Check}
         self._of_market = [watch for watch in self._watches if watch.of_market]
         self._of_quotes = [watch for watch in self._watches if watch.of_quotes]
-        self._caps = {grade: caps_of(self._of, instrument, bands, grade) for grade in Grade}
+        self.heed(bands)
         self._most: tuple[Lot | None, str] = None, ""
         self._stops_share = 1.0
         self._unreported: deque[RiskTripped] = deque(maxlen=UNREPORTED_MAX)
@@ -94,6 +93,12 @@ class Gate:
         for watch in self._of[_COUNTED_AS[kind]]:
             watch.note(side, at_ns)
         self._observed = None
+
+    def heed(self, bands: Bands) -> None:
+        """Other bands from now on."""
+        self._bands, self._observed = bands, None
+        item, of = self._instrument, self._of
+        self._caps = {grade: caps_of(of, item, bands, grade) for grade in Grade}
 
     def narrow(self, room_bid_lots: Lot, why: str, stops_share: float) -> None:
         """What a playbook takes off the limits, until the next call: what may still be bought, and

@@ -18,6 +18,8 @@ class MarketState(StrEnum):
 
 
 QUOTING, READY = (MarketState.QUOTING, ""), (MarketState.READY, "nothing quoted")
+NOT_SIGHT = ("risk", "treasury")
+"""Doubts that are no word about what is seen: a row of the gate, or nothing released to quote."""
 
 
 class Standing:
@@ -76,11 +78,11 @@ class Standing:
         latched = self.halted or self.frozen or self.stopping or self.private_down
         return self.is_reconciled and not (self.doubts or latched)
 
-    def may_quote_but_for(self, source: str) -> bool:
-        """Whether nothing, or nothing but this one source of doubt, stands against quoting."""
+    def may_quote_but_for(self, *sources: str) -> bool:
+        """Whether nothing, or nothing but these sources of doubt, stands against quoting."""
         latched = self.halted or self.frozen or self.stopping
         has_sight = self.is_reconciled and not self.private_down
-        return has_sight and not latched and self.doubts.keys() <= {source}
+        return has_sight and not latched and self.doubts.keys() <= set(sources)
 
     def state(self, has_quotes: bool) -> tuple[MarketState, str]:
         """The state and the reason that a person reads; the graver one wins."""

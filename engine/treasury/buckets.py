@@ -83,6 +83,14 @@ class _Pour:
 
 def split(facts: Facts, asset: str) -> Split:
     """The buckets of an asset, by the waterfall above."""
+    key = "split", asset
+    if key not in facts.memo:
+        facts.memo[key] = _split(facts, asset)
+    found: Split = facts.memo[key]
+    return found
+
+
+def _split(facts: Facts, asset: str) -> Split:
     row = facts.scheme.buckets.get(asset)
     pieces = pieces_of(facts, asset)
     pour = _Pour([share for piece in pieces for share in _shares(facts, piece)])

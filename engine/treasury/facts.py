@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import cached_property
+from typing import Any
 
 import msgspec
 
@@ -46,8 +48,10 @@ class Scheme(msgspec.Struct, frozen=True, kw_only=True):
         return [*self.assets, self.money.name]
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A picture that never changes. Amounts are whole atoms and never negative.
+
+    What follows from it is worked out once and kept beside the fields (`memo`), never encoded.
 
     obligations: in order of date (`by_date`). held: by (place, asset), all of it.
     working: by (venue, asset), what the market maker has.
@@ -69,12 +73,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     spent: Mapping[str, Spent]
     volumes: Mapping[tuple[str, str], Volume]
 
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """What was worked out of this picture, by (function, asset)."""
+        return {}
+
     def price(self, asset: str) -> Price | None:
         """What an asset is worth now, None where that is not known. Money is worth itself.
 
         A price that was told stands alone; without one it is the lowest mid of the venues' books.
         """
-        return min(self._prices(asset), key=_unit, default=None)
+        return self._ends(asset)[0]
 
     def book(self, venue: str, asset: str) -> DepthBook | None:
         """The book in which an asset can be traded for money on a venue now, None for none."""
@@ -97,8 +106,18 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     def cost(self, asset: str, atoms: Atoms) -> Atoms | None:
         """What is owed, in money at the highest of the mids; None where there is no price."""
-        price = max(self._prices(asset), key=_unit, default=None)
+        price = self._ends(asset)[1]
         return None if price is None else price.cost_atoms(atoms)
+
+    def _ends(self, asset: str) -> tuple[Price | None, Price | None]:
+        """The lowest and the highest price."""
+        key = "price", asset
+        if key not in self.memo:
+            prices = self._prices(asset)
+            lowest = min(prices, key=_unit, default=None)
+            self.memo[key] = lowest, max(prices, key=_unit, default=None)
+        ends: tuple[Price | None, Price | None] = self.memo[key]
+        return ends
 
     def _prices(self, asset: str) -> list[Price]:
         if asset == self.scheme.money.name:

@@ -62,6 +62,7 @@ class Holdings:
         self._could_fill: dict[tuple[str, str], Atoms] = {}
         self._volumes: dict[tuple[str, str], Volume] = {}
         self._turnover = Turnover()
+        self._picture: Facts | None = None
         self._unseen = {
             (part.venue, row.asset) for row in scheme.buckets.values() for part in row.float
         }
@@ -70,6 +71,7 @@ class Holdings:
 
     def learn(self, fact: HoldingFact) -> list[FloatSet]:
         """Take a fact in. Records: the floats that it opened; they come back by `learn` too."""
+        self._picture = None
         opened: list[FloatSet] = []
         match fact:
             case HoldingsSeen():
@@ -92,16 +94,22 @@ class Holdings:
 
     def trade(self, fill: Traded) -> None:
         """A fill moves what the venue holds and what the market maker works with alike."""
+        self.remember(fill)
+        self.check()
+
+    def remember(self, fill: Traded) -> None:
+        """A fill of an earlier session: the same, without the proof after each of many."""
+        self._picture = None
         for asset, atoms in fill.flows.items():
             key = (fill.venue, asset)
             self._held[key] = self._held.get(key, 0) + atoms
             if key in self._working:
                 self._working[key] += atoms
         self.turn(fill.asset, Spent(atoms=fill.atoms, money_atoms=fill.money_atoms), fill.at_ns)
-        self.check()
 
     def turn(self, asset: str, spent: Spent, at_ns: Ns) -> None:
         """Count a trade of ours, the market maker's or a conversion, towards the daily turnover."""
+        self._picture = None
         self.pass_time(at_ns)
         self._turnover.add(asset, spent, at_ns)
 
@@ -139,35 +147,49 @@ class Holdings:
     # --- facts that value them
 
     def price(self, price: Price) -> None:
+        self._picture = None
         self._prices[price.asset] = price
         self.pass_time(price.at_ns)
 
     def book(self, book: DepthBook) -> None:
+        self._picture = None
         self._books[book.venue, book.asset] = book
         self.pass_time(book.at_ns)
 
     def lose_book(self, venue: str, asset: str) -> None:
         """From now on the book is not vouched for."""
+        self._picture = None
         self._books.pop((venue, asset), None)
 
     def volume(self, venue: str, asset: str, volume: Volume) -> None:
+        self._picture = None
         self._volumes[venue, asset] = volume
 
     def cover(self, asset: str, atoms: Atoms) -> None:
         """What hedges stand against, by their own fills."""
+        self._picture = None
         self._covered[asset] = atoms
 
     def may_fill(self, venue: str, asset: str, atoms: Atoms) -> None:
         """What every buy of ours that may be out there could still add (law 3)."""
-        self._could_fill[venue, asset] = atoms
+        if self._could_fill.get((venue, asset)) != atoms:
+            self._could_fill[venue, asset] = atoms
+            self._picture = None
 
     def pass_time(self, at_ns: Ns) -> None:
-        self.at_ns = max(self.at_ns, at_ns)
+        if at_ns > self.at_ns:
+            self.at_ns = at_ns
+            self._picture = None
 
     # --- what there is
 
     def facts(self) -> Facts:
         """The picture of this moment; it does not change when the next fact comes."""
+        if self._picture is None:
+            self._picture = self._drawn()
+        return self._picture
+
+    def _drawn(self) -> Facts:
         return Facts(
             at_ns=self.at_ns,
             scheme=self.scheme,
@@ -182,6 +204,15 @@ class Holdings:
             spent=self._turnover.spent(self.at_ns),
             volumes=dict(self._volumes),
         )
+
+    def held(self, place: str, asset: str) -> Atoms | None:
+        """What a place was seen to hold, with the fills since; None where nothing was said."""
+        return self._held.get((place, asset))
+
+    @property
+    def unseen(self) -> list[tuple[str, str]]:
+        """(venue, asset) of each float whose balance has not been seen, sorted."""
+        return sorted(self._unseen)
 
     @property
     def is_whole(self) -> bool:

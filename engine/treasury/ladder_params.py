@@ -123,6 +123,8 @@ def emergency_problems(
             continue
         if (row.how is How.SPEND) != (row.asset == money) and row.how in (How.SPEND, How.SELL):
             yield f"{path}.how: money is spent, and everything else is sold"
+        if row.asset == money and row.how not in (How.SPEND, How.SELL):
+            yield f"{path}.asset: money needs no such rung: a pool's money comes with its token"
         for key in ("least", "most"):
             try:
                 scaled(getattr(row, key) or "0", exponents[row.asset])

@@ -1,7 +1,7 @@
 """A plan for people and for the desk: what it costs, what stays untouched, what to ask for."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 import msgspec
 
@@ -9,7 +9,7 @@ from engine.treasury.buckets import Part, split
 from engine.treasury.facts import Facts
 from engine.treasury.ladder import Ladder, Plan, Source, Taken
 from engine.treasury.ladder_params import EmergencyParams, How, RungParams
-from engine.treasury.ladder_sources import lock_pieces, pool_of
+from engine.treasury.ladder_sources import lock_pieces, money_sides, pool_of
 from engine.treasury.locks import Piece
 from engine.values.action_words import (
     Action,
@@ -102,6 +102,8 @@ def _why(plan: Plan, source: Source, *, is_late: bool) -> str:
         return "not needed"
     if source.rung == last and not plan.gap:
         return "another of its step is cheaper"
+    if source.least and not source.market:
+        return "less is left than its smallest block"
     return "nothing to sell, or no bid within its slippage" if source.market else "nothing is left"
 
 
@@ -113,10 +115,7 @@ def _untouched(facts: Facts, plan: Plan, params: EmergencyParams) -> Iterator[Ke
         left = [part.atoms for part in parts]
         pieces = {lock.name: piece for lock, piece in lock_pieces(facts, asset)}
         for one in plan.taken:
-            if one.source.asset == asset:
-                row = rows[one.source.row]
-                fits = [_fits(part, one.source, row, pieces) for part in parts]
-                _take(left, fits, one.atoms)
+            _give_up(facts, one, rows[one.source.row], (asset, parts, left, pieces))
         for bucket in Bucket:
             pairs = zip(parts, left, strict=True)
             atoms = sum(atoms for part, atoms in pairs if part.bucket is bucket)
@@ -124,10 +123,37 @@ def _untouched(facts: Facts, plan: Plan, params: EmergencyParams) -> Iterator[Ke
                 yield Kept(asset=asset, bucket=bucket, atoms=atoms)
 
 
+Stand: TypeAlias = tuple[str, Sequence[Part], list[Atoms], Mapping[str, Piece]]
+"""One asset, its parts, what is left of each, and the pieces of its locks by name."""
+
+
+def _give_up(facts: Facts, one: Taken, row: RungParams, stand: Stand) -> None:
+    """Take from what is left what a source gives of this asset, the money beside it too."""
+    asset, parts, left, pieces = stand
+    if one.source.asset == asset:
+        _take(left, [_fits(part, one.source, row, pieces) for part in parts], one.atoms)
+    for name, atoms in _beside(facts, one).items():
+        if name in pieces:
+            _take(left, [_fits_lock(part, pieces[name]) for part in parts], atoms)
+
+
 def _fits(part: Part, source: Source, row: RungParams, pieces: Mapping[str, Piece]) -> bool:
     if row.how in (How.UNSTAKE, How.POOL):
         return part.bucket is not Bucket.RESERVED and part.piece == pieces[source.of]
     return part.piece.is_free and part.bucket in row.buckets and source.of in ("", part.piece.place)
+
+
+def _fits_lock(part: Part, piece: Piece) -> bool:
+    return part.bucket is not Bucket.RESERVED and part.piece == piece
+
+
+def _beside(facts: Facts, one: Taken) -> dict[str, Atoms]:
+    """What comes of the money side of a pool, by the name of its lock."""
+    lock = next((lock for lock in facts.locks if lock.name == one.source.of), None)
+    if lock is None or not one.source.beside:
+        return {}
+    sides = money_sides(facts, lock)
+    return {other.name: spare * one.atoms // lock.atoms for other, spare in sides}
 
 
 def _take(left: list[Atoms], fits: Sequence[bool], atoms: Atoms) -> None:

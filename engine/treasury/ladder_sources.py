@@ -111,6 +111,15 @@ def spare_locks(facts: Facts, asset: str, kind: LockKind) -> Iterator[tuple[Lock
                 yield lock, atoms
 
 
+def money_sides(facts: Facts, lock: Lock) -> list[tuple[Lock, Atoms]]:
+    """The other side of a pool, where it is money, with what of it no obligation waits for."""
+    money = facts.scheme.money.name
+    if lock.kind is not LockKind.POOL or lock.asset == money:
+        return []
+    sides = spare_locks(facts, money, LockKind.POOL)
+    return [(other, spare) for other, spare in sides if pool_of(other) == pool_of(lock)]
+
+
 def lock_pieces(facts: Facts, asset: str) -> list[tuple[Lock, Piece]]:
     """Each lock of an asset with its piece: `pieces_of` keeps their order."""
     rows = [
@@ -120,25 +129,16 @@ def lock_pieces(facts: Facts, asset: str) -> list[tuple[Lock, Piece]]:
     return list(zip(rows, beside, strict=True))
 
 
-def _locks(facts: Facts, asset: str, kind: LockKind) -> list[Lock]:
-    return [lock for lock in facts.locks if lock.kind is kind and lock.asset == asset]
-
-
 def _locked(facts: Facts, row: RungParams, lock: Lock, atoms: Atoms, *, least: Atoms) -> Source:
-    money = facts.scheme.money.name
+    is_money = row.asset == facts.scheme.money.name
     venue = facts.scheme.places[lock.place].sells_at
-    is_money = row.asset == money
-    sides = [
-        other.atoms
-        for other in _locks(facts, money, LockKind.POOL)
-        if lock.kind is LockKind.POOL and not is_money and pool_of(other) == pool_of(lock)
-    ]
+    beside = sum(spare for _, spare in money_sides(facts, lock))
     more = {
         "ready_ns": _back_ns(facts, lock),
         "market": "" if is_money else _market(venue, lock.asset),
         "fixed": Fraction(int(is_money)),
         "least": least,
-        "beside": Fraction(sum(sides), lock.atoms) if lock.atoms else NONE,
+        "beside": Fraction(beside, lock.atoms),
         "stock": f"lock {lock.name}",
     }
     return _source(facts, row, lock.name, atoms, more)

@@ -1,5 +1,7 @@
 """Where every unit of an asset is and when it is cash: pieces that together are all of it."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from engine.treasury.dates import NS_PER_H
@@ -40,17 +42,22 @@ def cash_ns(lock: Lock, at_ns: Ns) -> Ns:
 
 def pieces_of(facts: Facts, asset: str) -> list[Piece]:
     """All of an asset: balances by place in the order of the file, then locks in theirs."""
-    found = []
+    key = "pieces", asset
+    if key not in facts.memo:
+        facts.memo[key] = tuple(_pieces(facts, asset))
+    return list(facts.memo[key])
+
+
+def _pieces(facts: Facts, asset: str) -> Iterator[Piece]:
     for place in facts.scheme.places.values():
         atoms = facts.held.get((place.name, asset), 0)
         if atoms:
             how, ready_ns = _standing(facts, place.name, facts.at_ns + place.cash_h * NS_PER_H)
-            found.append(_piece(facts, (asset, place.name), how, atoms, ready_ns))
+            yield _piece(facts, (asset, place.name), how, atoms, ready_ns)
     for lock in facts.locks:
         if lock.asset == asset and lock.kind is not LockKind.HALTED:
             ready_ns = max(cash_ns(lock, facts.at_ns), _standing(facts, lock.place, facts.at_ns)[1])
-            found.append(_piece(facts, (asset, lock.place), lock.kind.value, lock.atoms, ready_ns))
-    return found
+            yield _piece(facts, (asset, lock.place), lock.kind.value, lock.atoms, ready_ns)
 
 
 def locked_atoms(facts: Facts, asset: str, kinds: tuple[LockKind, ...]) -> Atoms:

@@ -15,11 +15,14 @@ from engine.treasury.coverage import curve
 from engine.treasury.dates import NS_PER_H, begin_ns
 from engine.treasury.facts import Facts
 from engine.treasury.impermanent import drawdown, expected_loss, impermanent_loss
+from engine.treasury.params import PlaceKind
 from engine.treasury.placement_after import Where, after, margin_atoms, sale, slippage_ppm
 from engine.treasury.placement_params import OptionParams, PlacementParams, Use
 from engine.treasury.placement_room import Desk, Room, room_of, where_of
 from engine.values.action_words import Action, AddToPool, Coins, Convert, HedgeAction, Stake
 from engine.values.units import NS_PER_S, PPM, Atoms, Ns, Ppm, scaled
+
+LOCKING = (Use.STAKE, Use.POOL)
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +102,8 @@ def _line(
     pictured = after(facts, params, option, where, atoms) if atoms else None
     back_ns = facts.at_ns + (option.lock_h + option.unwind_h) * NS_PER_H
     parts, reasons = _scores(facts, params, option, (where, atoms))
+    if option.use in LOCKING and where.place and _is_venue(facts, where.place):
+        reasons.append(f"it lies on {where.place}: a transfer to a wallet comes first")
     total = sum(part.weight for part in parts)
     return Line(
         option=option,
@@ -125,6 +130,10 @@ def _as_told(
     unwind_h = rate.unwind_h if is_current else max(rate.unwind_h, option.unwind_h)
     source = "as told" if is_current else "told too long ago: the worse of that and the file's"
     return msgspec.structs.replace(option, yield_ppm=paid_ppm, unwind_h=unwind_h), source
+
+
+def _is_venue(facts: Facts, place: str) -> bool:
+    return facts.scheme.places[place].kind is PlaceKind.VENUE
 
 
 def _least_left(facts: Facts) -> Atoms | None:
@@ -199,6 +208,8 @@ def _gain_ppm(
 def _proposal(desk: Desk, lines: list[Line], where: Where) -> tuple[Action | None, str]:
     least = scaled(desk.params.least, desk.facts.scheme.asset(desk.params.asset).exponent)
     best = lines[0]
+    if not where.atoms:
+        return None, "there is no surplus to place"
     if best.option.use is Use.HOLD:
         return None, "nothing beats holding"
     if best.atoms < max(1, least):

@@ -112,20 +112,31 @@ class Rebalancer:
         else:
             self.zones[record.venue, record.asset] = record.after
 
-    def look(self, facts: Facts, scores: Mapping[str, Score | None]) -> RebalanceLook:
-        """Alerts at once, proposals once a day. `scores` by asset; a missing one is none."""
+    def remember_any(self, record: object) -> None:
+        """The same for any record: what is none of the loop's changes nothing."""
+        if isinstance(record, RebalanceRecord):
+            self.remember(record)
+
+    def look(
+        self, facts: Facts, scores: Mapping[str, Score | None], *, may_check: bool = True
+    ) -> RebalanceLook:
+        """Alerts at once, proposals once a day. `scores` by asset; a missing one is none.
+
+        Without `may_check` the day's check waits: a market that is not measured yet costs no day.
+        """
         look = RebalanceLook()
         found = list(bands(facts))
         for band in found:
             self._watch(band, facts.at_ns, look)
-        if self._is_due(facts.at_ns):
+        if may_check and self.is_due(facts.at_ns):
             drafts = [self._draft(band, facts, scores.get(band.asset)) for band in found]
             look.drafts += [draft for draft in drafts if draft.band.zone is not BandZone.INSIDE]
             why = {draft.band.name: draft.why for draft in drafts}
             self._keep(BandsChecked(at_ns=facts.at_ns, day=day_of(facts.at_ns), why=why), look)
         return look
 
-    def _is_due(self, at_ns: Ns) -> bool:
+    def is_due(self, at_ns: Ns) -> bool:
+        """Whether the check of this UTC day is still to be made."""
         day = day_of(at_ns)
         hour = (at_ns - begin_ns(day)) // NS_PER_H
         return day > self.checked_day and hour >= self._params.check_hour

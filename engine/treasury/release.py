@@ -20,7 +20,10 @@ from engine.treasury.facts import Facts
 from engine.treasury.limit_measures import Finding
 from engine.treasury.params import FloatParams
 from engine.values.treasury_words import Bucket, Measure
-from engine.values.units import PPM, Atoms, scaled
+from engine.values.units import PPM, Atoms, Lot, scaled
+
+NARROW = 50
+"""A way of less than a fiftieth of the wished one is none."""
 
 
 class Room(msgspec.Struct, frozen=True):
@@ -73,7 +76,7 @@ def bands_of_release(found: Release, lot_atoms: Atoms, wish: Bands | None) -> Ba
     are rounded so that less is released. With a `wish` the bands between are the wish's, clamped;
     without one the target is the float's, and the lower band is the floor.
     """
-    floor = -(-(found.held_atoms - found.sell.atoms) // lot_atoms)
+    floor = found.held_atoms // lot_atoms - found.sell.atoms // lot_atoms
     cap = (found.held_atoms + found.buy.atoms) // lot_atoms
     kept = found.held_atoms - found.float_atoms
     inner = [
@@ -87,9 +90,24 @@ def bands_of_release(found: Release, lot_atoms: Atoms, wish: Bands | None) -> Ba
     if floor >= cap:
         return None
     lower, target, upper = (min(cap, max(floor, lots)) for lots in inner)
+    if wish is not None:
+        target = _apart(target, (floor, cap), wish)
+        lower, upper = min(lower, target), max(upper, target)
     return Bands(
         floor_lots=floor, lower_lots=lower, target_lots=target, upper_lots=upper, cap_lots=cap
     )
+
+
+def _apart(target: Lot, ends: tuple[Lot, Lot], wish: Bands) -> Lot:
+    """The target, or the end that the treasury moved so close to it that they are the same.
+
+    How far a position is from its target is judged by the way to the end: one that lies a few lots
+    from the target would make every position an extreme one, and take the other side away.
+    """
+    floor, cap = ends
+    if (target - floor) * NARROW < wish.target_lots - wish.floor_lots:
+        target = floor
+    return cap if (cap - target) * NARROW < wish.cap_lots - wish.target_lots else target
 
 
 def float_row(facts: Facts, venue: str, asset: str) -> FloatParams | None:

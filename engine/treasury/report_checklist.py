@@ -86,7 +86,7 @@ def _against_books(told: ReportInput, past: Past) -> Iterator[Item]:
     facts = told.facts
     books: dict[tuple[str, str], Atoms] = {}
     for flow in past.flows:
-        if flow.kind is AccountKind.HOLDINGS:
+        if flow.kind is AccountKind.HOLDINGS and flow.at_ns <= told.until_ns:
             key = (flow.place, flow.asset)
             books[key] = books.get(key, 0) + flow.atoms
     for (place, asset), atoms in sorted(books.items()):

@@ -8,8 +8,8 @@
   their price. Nothing is sold for it.
 - Policy breaches: how often a limit was passed, and how often without an approved action to widen
   it; how many are passed now.
-- Unplanned drift: by how much a float was moved by anything but approved actions, payments and
-  openings, as a share of its target; the worst of all floats.
+- Unplanned drift: by how much a venue's balance was moved by anything but approved actions,
+  payments, arrivals and openings, as a share of its float's target; the worst of all floats.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,8 @@ from engine.values.action_words import WidenLimit
 from engine.values.units import PPM, SELL, Atoms, Ns, Ppm, scaled
 
 COVER_DAYS = 30
-PLANNED = frozenset({Reason.OPENING, Reason.PAYMENT})
+PLANNED = frozenset({Reason.OPENING, Reason.PAYMENT, Reason.TRANSFER_IN})
+"""What arrives was sent by an entry of its own, which says who agreed."""
 FINE = 10**12
 """Money is summed in so many parts of an atom: mids differ from order to order."""
 

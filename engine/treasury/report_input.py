@@ -1,12 +1,12 @@
 """What a report is told: the picture of the moment, and what the journals say of the period."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
 import msgspec
 
 from engine.treasury.calibration import Verdict
-from engine.treasury.chart import AccountKind, Reason
+from engine.treasury.chart import OWN, AccountKind, Entry, Reason
 from engine.treasury.dates import NS_PER_DAY
 from engine.treasury.desk_alarms import Alarm
 from engine.treasury.facts import Facts
@@ -44,6 +44,26 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     asset: str
     atoms: Atoms
     is_decided: bool
+
+
+SHOWN = frozenset({*OWN, AccountKind.PAID})
+"""Accounts that a report looks at: what is ours, and what was paid."""
+
+
+def flows_of(entry: Entry) -> Iterator[Flow]:
+    """The postings of an entry that a report looks at, in the atoms of the books."""
+    for posting in entry.postings:
+        if posting.account.kind in SHOWN:
+            yield Flow(
+                at_ns=entry.when_ns,
+                key=entry.key,
+                reason=entry.reason,
+                kind=posting.account.kind,
+                place=posting.account.place,
+                asset=posting.asset,
+                atoms=posting.atoms,
+                is_decided=bool(entry.people.proposal),
+            )
 
 
 class Worked(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,12 +109,14 @@ class Assumption(msgspec.Struct, frozen=True, kw_only=True):
 class ReportInput(msgspec.Struct, frozen=True, kw_only=True):
     """Everything. `past` and `desk` are None where nobody showed a journal.
 
+    days: how many the report covers.
     scores: by asset, None where no venue is usable; `floors` below which an order is staged.
     wants: what the file has in force, so that a missing journal is a fault and not a gap.
     fits: how each float's bands stand against their past, for the monthly pack.
     """
 
     period: Period
+    days: int
     facts: Facts
     liquid: Report
     liquid_h: int
@@ -117,7 +139,7 @@ class ReportInput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def from_ns(self) -> Ns:
-        return self.until_ns - DAYS_OF[self.period] * NS_PER_DAY
+        return self.until_ns - self.days * NS_PER_DAY
 
     def is_within(self, at_ns: Ns) -> bool:
         """Whether a moment belongs to the period: its beginning does not, its end does."""

@@ -9,7 +9,7 @@ from engine.treasury.chart import OWN, AccountKind
 from engine.treasury.dates import day_of, day_text
 from engine.treasury.obligations import due_within, owed_money
 from engine.treasury.report_figures import drifts
-from engine.treasury.report_input import DAYS_OF, Period, ReportInput
+from engine.treasury.report_input import Period, ReportInput
 from engine.treasury.report_state import use_ppm
 from engine.treasury.report_tables import Cell, ReportTable, amount, hours, in_money, percent, when
 from engine.treasury.report_venues import venues_table
@@ -230,7 +230,7 @@ def _buffer_fit(told: ReportInput) -> ReportTable:
     if told.past is not None:
         costs = [facts.cost(name, atoms) for name, atoms in paid.items()]
         was = None if None in costs else sum(cost for cost in costs if cost is not None)
-    days = DAYS_OF[told.period]
+    days = told.days
     ahead = owed_money(facts, due_within(facts, days))
     rows: list[tuple[Cell, ...]] = []
     for standing in told.standings:

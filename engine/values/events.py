@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from engine.values.action_records import ActionWord
 from engine.values.errors import Failure
 from engine.values.facts import (
     Alive,
@@ -32,6 +33,8 @@ from engine.values.facts import (
     TopOfBook,
     Trade,
 )
+from engine.values.ledger_words import LedgerWord
+from engine.values.treasury_words import TreasuryFact
 from engine.values.units import Atoms, Lot, Ns, Side, Tick
 from engine.values.words import Halt, PlaybookSet, RatingLabel, RatingSet, Resume, Stop
 
@@ -79,6 +82,8 @@ __all__ = [
     "Timer",
     "TopOfBook",
     "Trade",
+    "TreasuryFact",
+    "TreasuryWord",
     "VenueState",
 ]
 
@@ -249,4 +254,7 @@ LinkFact: TypeAlias = (
     | Quarantined
 )
 OperatorFact: TypeAlias = RatingSet | PlaybookSet | Halt | Resume | Stop
-Event: TypeAlias = MarketFact | BarFact | OrderFact | AccountFact | LinkFact | OperatorFact
+TreasuryWord: TypeAlias = TreasuryFact | ActionWord | LedgerWord
+Event: TypeAlias = (
+    MarketFact | BarFact | OrderFact | AccountFact | LinkFact | OperatorFact | TreasuryWord
+)

@@ -33,6 +33,7 @@ from engine.values.instrument import Instrument
 from engine.values.intents import Hedge, Ladder
 from engine.values.ledger_words import LedgerWord
 from engine.values.rebalance_records import RebalanceRecord
+from engine.values.treasury_words import LimitMoved, TreasuryFact
 from engine.values.units import Atoms, Lot, Ns
 
 
@@ -274,6 +275,8 @@ Record: TypeAlias = (
     | ExecutionRecord
     | RebalanceRecord
     | LedgerWord
+    | TreasuryFact
+    | LimitMoved
 )
 
 

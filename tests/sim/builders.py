@@ -77,7 +77,8 @@ def setup(strategy=None, risk=None, warm_up_s=1.0, instrument=BTT):
     )
 
 
-def engine(setups=None, epoch=1, past=(), timer_ms=100, reconcile_s=5.0):
+def engine(setups=None, epoch=1, past=(), timer_ms=100, reconcile_s=5.0, steward=None):
+    """`steward` makes one anew for each process."""
     return Engine(
         setups or [setup()],
         EngineParams(
@@ -88,4 +89,5 @@ def engine(setups=None, epoch=1, past=(), timer_ms=100, reconcile_s=5.0):
             timer_ns=timer_ms * NS_PER_MS,
         ),
         past,
+        treasurer=steward() if steward is not None else None,
     )

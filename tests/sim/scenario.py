@@ -11,8 +11,8 @@ BAD_S, HEALED_S = 30, 30
 REASONS_TO_FREEZE: tuple[str, ...] = ()
 
 
-def play(seed: int, traced: bool = False, bad_s: float = BAD_S) -> World:
-    world = World(seed, bad_weather(Random(f"weather {seed}")), traced=traced)
+def play(seed: int, traced: bool = False, bad_s: float = BAD_S, **kwargs) -> World:
+    world = World(seed, bad_weather(Random(f"weather {seed}")), traced=traced, **kwargs)
     world.run(bad_s)
     world.heal()
     _must(world.run_while(lambda: not world.alive, 5), "the process came back")

@@ -90,6 +90,7 @@ class World:
         self.venue.on_change = self._on_venue_change
         self.checks = Checks(self)
         self.trace = hashlib.sha256() if kwargs.pop("traced", False) else None
+        self._begin = kwargs.pop("begin", lambda now_ns: ())
         self.seen_commands: list = []
         self.records: list = []
         self.durable = 0
@@ -147,6 +148,8 @@ class World:
             epoch=self.epoch, past=list(self.records), **self._engine_kwargs
         )
         self.checks.started()
+        for fact in self._begin(self.now):
+            self.deliver(fact)
         self._timer_turn(self.epoch)
         for stream in Stream:
             self._link_down(stream)

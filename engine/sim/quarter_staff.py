@@ -1,0 +1,130 @@
+"""The simulated people: they ask, sign what they are asked to sign, and hand in evidence."""
+
+from typing import cast
+
+from engine.sim.quarter_world import World
+from engine.treasury.action_bytes import (
+    SIGNED_EVIDENCE,
+    SIGNED_REQUEST,
+    SIGNED_STATEMENT,
+    digest_of,
+    encoded,
+)
+from engine.treasury.approvals import evidence_body
+from engine.treasury.dates import NS_PER_H
+from engine.treasury.proposals import WAITING, Proposal, Status
+from engine.treasury.roster import is_absent
+from engine.values.action_records import Answered, Asked, EvidenceGiven, WordRefused
+from engine.values.action_words import Action, Answer, Initiator, Request, Statement
+
+VALID_H = 24
+
+
+class Staff:
+    """Everybody on the roster. Nobody signs what they asked for, and nobody signs twice."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._count = 0
+        self.refused: list[str] = []
+
+    def asks(self, who: str, action: Action, terms: tuple[str, str, str], hours: int) -> str:
+        """A signed request by `who`; `terms` are (function, code, why). Its name; "" if refused."""
+        world, role = self._world, self._role(who)
+        request = self._request((who, Initiator(role)), action, terms, hours)
+        body = encoded(request)
+        signature = world.setup.keys.sign(who, SIGNED_REQUEST + body)
+        step = world.desk.take(Asked(at_ns=world.now_ns, body=body, signature=signature))
+        world.take(step)
+        return self._name(request.name, step.records)
+
+    def engine_asks(self, action: Action, terms: tuple[str, str, str], hours: int) -> str:
+        request = self._request(("engine", Initiator.ENGINE), action, terms, hours)
+        step = self._world.desk.ask(request)
+        self._world.take(step)
+        return self._name(request.name, step.records)
+
+    def is_waiting(self, *codes: str) -> bool:
+        """Whether something that was asked for with such a code has not ended."""
+        ended = {Status.DONE, Status.FAILED, Status.REJECTED, Status.EXPIRED}
+        return any(
+            one.request.code in codes and one.status not in ended
+            for one in self._world.desk.proposals.all()
+        )
+
+    def sign_all(self) -> None:
+        """Everybody who is there signs whatever still needs their role."""
+        world = self._world
+        for name in [one.name for one in world.desk.proposals.all() if one.status in WAITING]:
+            for person in world.setup.people:
+                proposal = world.desk.proposals[name]
+                signed = {given.who for given in proposal.signatures}
+                is_wanted = any(person.role in slot for slot in proposal.open_slots)
+                is_free = person.name not in {proposal.request.who, *signed}
+                if is_wanted and is_free and not is_absent(person, world.now_ns):
+                    self._sign(person.name, proposal)
+
+    def hand_in(self) -> None:
+        """What must follow an override or a large action, by somebody who took no part."""
+        world = self._world
+        for one in list(world.desk.proposals.all()):
+            took_part = {one.request.who, *(given.who for given in one.signatures)}
+            free = [p.name for p in world.setup.people
+                    if p.name not in took_part and not is_absent(p, world.now_ns)]  # fmt: skip
+            for item in one.missing:
+                self._give(free[0], one.name, item)
+
+    # --- words ----------------------------------------------------------------------------------
+
+    def _request(
+        self, who: tuple[str, Initiator], action: Action, terms: tuple[str, str, str], hours: int
+    ) -> Request:
+        self._count += 1
+        now_ns = self._world.now_ns
+        return Request(
+            desk=self._world.desk.authority.desk,
+            name=f"{terms[1]}-{self._count:04d}",
+            at_ns=now_ns,
+            expires_ns=now_ns + hours * NS_PER_H,
+            who=who[0],
+            initiator=who[1],
+            function=terms[0],
+            code=terms[1],
+            why=terms[2],
+            action=action,
+        )
+
+    def _sign(self, who: str, proposal: Proposal) -> None:
+        world = self._world
+        statement = Statement(
+            digest=digest_of(proposal.body), name=proposal.name, answer=Answer.APPROVE, who=who,
+            role=next(p.role for p in world.setup.people if p.name == who), at_ns=world.now_ns,
+            expires_ns=world.now_ns + VALID_H * NS_PER_H, why="",
+        )  # fmt: skip
+        body = encoded(statement)
+        signature = world.setup.keys.sign(who, SIGNED_STATEMENT + body)
+        step = world.desk.take(Answered(at_ns=world.now_ns, body=body, signature=signature))
+        world.take(step)
+        self._name(proposal.name, step.records)
+
+    def _give(self, who: str, name: str, item: str) -> None:
+        world = self._world
+        word = EvidenceGiven(
+            at_ns=world.now_ns, name=name, item=item, digest="ab" * 32, who=who, signature=b""
+        )
+        signature = world.setup.keys.sign(who, SIGNED_EVIDENCE + evidence_body(word))
+        given = EvidenceGiven(
+            at_ns=world.now_ns, name=name, item=item, digest="ab" * 32, who=who,
+            signature=signature,
+        )  # fmt: skip
+        step = world.desk.take(given)
+        world.take(step)
+        self._name(name, step.records)
+
+    def _name(self, name: str, records: list[object] | object) -> str:
+        refused = [row for row in cast(list[object], records) if isinstance(row, WordRefused)]
+        self.refused += [f"{row.name}: {row.why}" for row in refused]
+        return "" if refused else name
+
+    def _role(self, who: str) -> str:
+        return next(p.role.value for p in self._world.setup.people if p.name == who)

@@ -1,0 +1,294 @@
+"""The treasury in the running engine: facts go to it, and its bands come back to the quotes.
+
+Each market that it rules is quoted within what the buckets release, anew after a fill, after every
+word about holdings, debts, locks and limits, and once a second. Where nothing may be released, or
+is known to be, both sides are pulled. It decides by facts alone, so that a replay finds the same.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, assert_never, get_args
+
+from engine.trading.maker import Maker
+from engine.trading.treasury_told import account_told, name_of, released_told
+from engine.trading.turns import next_turn_ns
+from engine.trading.wards import Purchases, Ward, balances_of
+from engine.treasury.bands import Bands
+from engine.treasury.facts import Spent
+from engine.treasury.release import Release, bands_of_release
+from engine.treasury.treasury import Treasury, TreasuryRecord
+from engine.values.events import BookLost, Disconnected, Event, Fill, Stream, Timer, VenueState
+from engine.values.records import Adjusted, HedgeMoved, Opening, OrderIntent, Record
+from engine.values.step import Step
+from engine.values.treasury_words import (
+    FloatSet,
+    HoldingsSeen,
+    LimitMoved,
+    LimitsSet,
+    LimitWidened,
+    LockSet,
+    ObligationPaid,
+    ObligationSet,
+    PriceReviewed,
+    TreasuryFact,
+)
+from engine.values.units import NS_PER_S, Ns
+
+SOURCE = "treasury"
+"""The doubt under which a market waits for the treasury."""
+CAUSE = "the treasury's bands moved"
+WORDS = frozenset(get_args(TreasuryFact))
+REMEMBERED = (
+    ObligationSet, ObligationPaid, LockSet, FloatSet, LimitsSet, LimitWidened, PriceReviewed,
+    LimitMoved,
+)  # fmt: skip
+"""What of the treasury's own records a start tells it again; balances are seen anew."""
+
+
+class Steward:
+    """Fulfils `treasurer.Treasurer`. `awaited` are the names of facts (`name_of`) that a start
+    tells: before all of them, and before every balance with a float, nothing is quoted."""
+
+    def __init__(self, treasury: Treasury, awaited: Iterable[str]) -> None:
+        self.treasury, self.actor = treasury, None
+        self._awaited = set(awaited)
+        self._wards: list[Ward] = []
+        self._makers: dict[str, Maker] = {}
+        self._counted: set[str] = set()
+        self._due_ns: Ns = 0
+        self._purchases = Purchases({}, treasury.holdings.scheme)
+        self._heed: Callable[[Maker, Bands], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<steward of {[ward.maker.market for ward in self._wards]} {self._unready()}>"
+
+    def join(self, makers: dict[str, Maker], heed: Callable[[Maker, Bands], None]) -> None:
+        scheme = self.treasury.holdings.scheme
+        self._makers, self._heed = makers, heed
+        items = {market: maker.quoter.setup.instrument for market, maker in makers.items()}
+        self._purchases = Purchases(items, scheme)
+        for market, maker in makers.items():
+            item = items[market]
+            if item.base not in scheme.assets:
+                continue
+            if item.quote == scheme.money.name:
+                self._wards.append(Ward(maker, scheme))
+                maker.standing.doubt(SOURCE, self._unready())
+            else:
+                maker.standing.doubt(SOURCE, f"{market} is not paid in {scheme.money.name}")
+
+    # --- facts in -------------------------------------------------------------------------------
+
+    def remember(self, record: Record) -> None:
+        match record:
+            case Fill() if self._purchases.is_new(record):
+                if self._purchases.is_conversion(record):
+                    self._turn(record)
+                else:
+                    self.treasury.holdings.remember(self._purchases.traded(record))
+            case Opening() | OrderIntent() | HedgeMoved():
+                self._join(record)
+            case _ if isinstance(record, REMEMBERED):
+                self.treasury.remember(record)
+            case _:
+                pass
+
+    def learn(self, fact: TreasuryFact, step: Step) -> None:
+        """Balances of our own venues are what their ledgers say, whoever says otherwise."""
+        name = name_of(fact)
+        self._awaited.discard(name)
+        if isinstance(fact, HoldingsSeen) and fact.place in self._venues():
+            return
+        self._tell_open_buys()
+        try:
+            self._keep(self.treasury.learn(fact, name), step)
+        except KeyError as error:
+            step.alert("", fact.at_ns, "critical", f"treasury: {error.args[0]}")
+            return
+        if isinstance(fact, LimitsSet):
+            for each in self.treasury.waiting:
+                told = f"limit {each.name!r}: wider, or gone; waits for a second person"
+                step.alert("", fact.at_ns, "notice", told)
+
+    def after(self, event: Event, now_ns: Ns, step: Step) -> None:
+        kind = type(event)
+        if kind in WORDS:
+            self._settle(now_ns, step)
+            return
+        is_news = bool(step.records) and self._hear(now_ns, step)
+        match event:
+            case Timer():
+                is_news = self._on_time(now_ns, step) or is_news
+            case VenueState() if event.market in self._makers:
+                is_news = self._count(self._makers[event.market], now_ns, step) or is_news
+            case BookLost():
+                is_news = self._lose(lambda ward: ward.maker.market == event.market) or is_news
+            case Disconnected() if event.stream is Stream.PUBLIC:
+                is_news = self._lose(lambda ward: ward.item.venue == event.venue) or is_news
+            case _:
+                pass
+        if is_news:
+            self._settle(now_ns, step)
+
+    # --- how ------------------------------------------------------------------------------------
+
+    def _hear(self, now_ns: Ns, step: Step) -> bool:
+        """What this fact made of orders, money and cover; whether any of it counts here.
+
+        The desk of actions (proposals, conversions) has its word here, and in `_on_time`.
+        """
+        is_news = False
+        for record in list(step.records):
+            match record:
+                case Fill() if self._purchases.is_new(record):
+                    self._fill(record, step)
+                    is_news = True
+                case Adjusted():
+                    is_news = self._count_at(record.venue, now_ns, step) or is_news
+                case HedgeMoved():
+                    is_news = self._join(record) or is_news
+                case Opening() | OrderIntent():
+                    self._join(record)
+                case _:
+                    pass
+        return is_news
+
+    def _join(self, record: Opening | OrderIntent | HedgeMoved) -> bool:
+        """The same now as when it is read back from the journal; whether what is covered moved."""
+        match record:
+            case Opening():
+                self._purchases.settle(record.market, record.trade_id)
+            case OrderIntent():
+                self._purchases.intend(record)
+            case HedgeMoved():
+                found = self._purchases.cover(record)
+                if found is not None:
+                    self.treasury.holdings.cover(*found)
+                    return True
+            case _:
+                assert_never(record)
+        return False
+
+    def _fill(self, fill: Fill, step: Step) -> None:
+        self._tell_open_buys()
+        if self._purchases.is_conversion(fill):
+            self._turn(fill)
+            self._count(self._makers[fill.market], fill.at_ns, step)
+            return
+        name = f"fill {fill.trade_id} on {fill.market}"
+        self._keep(self.treasury.trade(self._purchases.traded(fill), name), step)
+
+    def _turn(self, fill: Fill) -> None:
+        traded = self._purchases.traded(fill)
+        spent = Spent(atoms=traded.atoms, money_atoms=traded.money_atoms)
+        self.treasury.holdings.turn(traded.asset, spent, fill.at_ns)
+
+    def _count_at(self, venue: str, now_ns: Ns, step: Step) -> bool:
+        """A person took money that moved without a trade into the ledger of the account."""
+        makers = [m for m in self._makers.values() if m.quoter.setup.instrument.venue == venue]
+        return bool(makers) and self._count(makers[0], now_ns, step)
+
+    def _count(self, maker: Maker, now_ns: Ns, step: Step) -> bool:
+        """The venue has shown what it holds. Told where it is news, with the books beside it."""
+        holdings = self.treasury.holdings
+        seen = balances_of(maker, holdings.scheme, now_ns)
+        same = all(holdings.held(seen.place, row.asset) == row.atoms for row in seen.holdings)
+        if seen.place not in holdings.scheme.places or (same and seen.place in self._counted):
+            return False
+        self._counted.add(seen.place)
+        self._tell_open_buys()
+        for ward in self._wards:
+            self._keep(ward.see(self.treasury, now_ns), step)
+        self._keep(self.treasury.learn(seen, name_of(seen)), step)
+        return True
+
+    def _on_time(self, now_ns: Ns, step: Step) -> bool:
+        """Once a second, and at once for a price that jumped."""
+        is_due = now_ns >= self._due_ns
+        wards = self._wards if is_due else [ward for ward in self._wards if ward.has_jumped]
+        if not wards:
+            return False
+        self._tell_open_buys()
+        for ward in wards:
+            self._keep(ward.see(self.treasury, now_ns), step)
+        if is_due:
+            self._due_ns = next_turn_ns(now_ns, NS_PER_S, 0)
+            self._keep(self.treasury.pass_time(now_ns), step)
+        return True
+
+    def _lose(self, is_lost: Callable[[Ward], bool]) -> bool:
+        wards = [ward for ward in self._wards if is_lost(ward)]
+        for ward in wards:
+            ward.lose(self.treasury)
+        return bool(wards)
+
+    def _tell_open_buys(self) -> None:
+        sums: dict[tuple[str, str], int] = {}
+        for ward in self._wards:
+            key = ward.item.venue, ward.item.base
+            sums[key] = sums.get(key, 0) + ward.open_buys
+        for (venue, asset), atoms in sums.items():
+            self.treasury.holdings.may_fill(venue, asset, atoms)
+
+    def _keep(self, records: list[TreasuryRecord], step: Step) -> None:
+        """A limit that is passed, or holds again, is a person's business at once."""
+        step.records += records
+        for record in records:
+            if isinstance(record, LimitMoved):
+                level, verb = ("critical", "passed") if record.breached else ("notice", "holds")
+                name = f"{record.limit} {record.subject}".rstrip()
+                told = f"limit {name} {verb}: {record.value} of {record.ceiling}, by {record.fact}"
+                step.alert("", record.at_ns, level, told)
+
+    # --- bands out ------------------------------------------------------------------------------
+
+    def _settle(self, now_ns: Ns, step: Step) -> None:
+        unready = self._unready()
+        for ward in self._wards:
+            item = ward.item
+            found = None if unready else self.treasury.release(item.venue, item.base)
+            ward.released = found
+            bands = None if found is None else bands_of_release(found, ward.lot_atoms, ward.wish)
+            if bands is None:
+                why = unready if found is None else _why_nothing(found)
+                ward.maker.standing.doubt(SOURCE, why)
+                ward.maker.look(now_ns, step)
+            else:
+                self._grant(ward.maker, bands, now_ns, step)
+
+    def _grant(self, maker: Maker, bands: Bands, now_ns: Ns, step: Step) -> None:
+        """Quotes are decided anew where they may be too large now, or where a side may begin."""
+        assert self._heed is not None
+        was_barred = SOURCE in maker.standing.doubts
+        maker.standing.settle(SOURCE)
+        before, position_lots = maker.quoter.bands, maker.keeper.position_lots(maker.market)
+        if bands != before:
+            self._heed(maker, bands)
+        is_less = bands.floor_lots > before.floor_lots or bands.cap_lots < before.cap_lots
+        is_other = bands.zone(position_lots) is not before.zone(position_lots)
+        if was_barred or is_less or is_other:
+            maker.look(now_ns, step, "" if was_barred else CAUSE)
+
+    def _unready(self) -> str:
+        """Why nothing is released yet, "" where all is known that must be."""
+        if self._awaited:
+            return f"not read yet: {min(self._awaited)}"
+        unseen = self.treasury.holdings.unseen
+        return f"not seen yet: {unseen[0][1]} at {unseen[0][0]}" if unseen else ""
+
+    def _venues(self) -> set[str]:
+        return {maker.quoter.setup.instrument.venue for maker in self._makers.values()}
+
+    # --- for people -----------------------------------------------------------------------------
+
+    def told(self, market: str) -> dict[str, Any]:
+        for ward in self._wards:
+            if ward.maker.market == market:
+                return released_told(ward.released, self._unready(), self.treasury)
+        return {}
+
+    def account(self, picture: dict[str, Any], at: Callable[[Ns], str]) -> dict[str, Any]:
+        return account_told(picture, self.treasury, at)
+
+
+def _why_nothing(found: Release) -> str:
+    return f"nothing released of {found.asset}: sells {found.sell.name}, buys {found.buy.name}"

@@ -1,0 +1,115 @@
+"""What people and `ballast treasury` are told of a treasury that runs in an engine."""
+
+from collections.abc import Callable
+from typing import Any, assert_never
+
+from engine.treasury.amounts import Price
+from engine.treasury.facts import Facts
+from engine.treasury.release import Release
+from engine.treasury.treasury import Treasury
+from engine.values.treasury_words import (
+    FloatSet,
+    HoldingsSeen,
+    LimitsSet,
+    LimitWidened,
+    LockSet,
+    ObligationPaid,
+    ObligationSet,
+    PriceReviewed,
+    TreasuryFact,
+)
+from engine.values.units import DECIMALS_MAX, Atoms, Ns, decimal_text
+
+PRICE_DECIMALS = DECIMALS_MAX - 6
+
+
+def name_of(fact: TreasuryFact) -> str:
+    """What people read as the fact that moved a limit; a start waits for facts by it."""
+    match fact:
+        case ObligationSet() | LockSet() | LimitsSet():
+            return fact.name
+        case HoldingsSeen():
+            return f"balances of {fact.place}"
+        case ObligationPaid():
+            return f"payment of {fact.name}"
+        case FloatSet():
+            return f"float of {fact.asset} at {fact.venue}: {fact.reason}"
+        case LimitWidened():
+            return f"widening of {fact.name}"
+        case PriceReviewed():
+            return f"review of the price of {fact.asset}"
+        case _:
+            assert_never(fact)
+
+
+def released_told(found: Release | None, unready: str, treasury: Treasury) -> dict[str, Any]:
+    """What one market may use, which limit binds either side, and the limits that are passed."""
+    passed = [each for each in treasury.limits.findings if each.is_breached]
+    names = [f"{each.limit} {each.subject}".rstrip() for each in passed]
+    words: dict[str, Any] = {
+        "unready": unready,
+        "passed": names,
+        "waiting": [each.name for each in treasury.waiting],
+    }
+    if found is None:
+        return words
+
+    def text(atoms: Atoms) -> str:
+        return decimal_text(atoms, treasury.holdings.scheme.asset(found.asset).exponent)
+
+    return words | {
+        "asset": found.asset,
+        "venue": found.venue,
+        "held": text(found.held_atoms),
+        "float": text(found.float_atoms),
+        "sell": text(found.sell.atoms),
+        "sell_bound_by": found.sell.name,
+        "buy": text(found.buy.atoms),
+        "buy_bound_by": found.buy.name,
+    }
+
+
+def account_told(
+    picture: dict[str, Any], treasury: Treasury, at: Callable[[Ns], str]
+) -> dict[str, Any]:
+    """The account's picture with floats, custody, cover, turnover and the limits' last prices."""
+    facts = treasury.holdings.facts()
+    shown = {row["place"] for row in picture["balances"]}
+    rows = [_with_float(row, facts) for row in picture["balances"]]
+    rows += [
+        {"place": place, "asset": asset, "amount": _text(facts, asset, atoms)}
+        for (place, asset), atoms in facts.held.items()
+        if place not in shown
+    ]
+    covered = {name: _text(facts, name, atoms) for name, atoms in facts.covered.items() if atoms}
+    spent = [
+        {
+            "asset": name,
+            "tokens": _text(facts, name, each.atoms),
+            "money": decimal_text(each.money_atoms, facts.scheme.money.exponent),
+        }
+        for name, each in facts.spent.items()
+        if name in facts.scheme.names()
+    ]
+    reviewed = [
+        {"asset": name, "price": _price_text(price, facts), "at": at(price.at_ns)}
+        for name, price in treasury.limits.references.items()
+    ]
+    more = {"balances": rows, "covered": covered, "spent": spent, "reviewed": reviewed}
+    return picture | more
+
+
+def _with_float(row: dict[str, Any], facts: Facts) -> dict[str, Any]:
+    working = facts.working.get((row["place"], row["asset"]))
+    return row if working is None else row | {"working": _text(facts, row["asset"], working)}
+
+
+def _text(facts: Facts, asset: str, atoms: Atoms) -> str:
+    return decimal_text(atoms, facts.scheme.asset(asset).exponent)
+
+
+def _price_text(price: Price, facts: Facts) -> str:
+    """Money for one whole token, rounded down where it has too many digits."""
+    tokens = price.base_atoms * 10**facts.scheme.money.exponent
+    money = price.money_atoms * 10 ** (facts.scheme.asset(price.asset).exponent + PRICE_DECIMALS)
+    return decimal_text(money // tokens, PRICE_DECIMALS)

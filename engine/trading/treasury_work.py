@@ -1,0 +1,142 @@
+"""A treasury that acts: the steward rules the quotes, the desk of actions what is done beside them.
+
+Told every fact and every record once, like the steward that it holds. Live and in a replay it does
+the same, for it knows nothing but facts.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.trading.action_hands import Hands
+from engine.trading.action_work import ActionWork
+from engine.trading.client_ids import ClientIds
+from engine.trading.conversion_work import ConversionWork
+from engine.trading.maker import Maker
+from engine.trading.standing import NOT_SIGHT
+from engine.trading.steward import Steward
+from engine.trading.treasurer import Actor
+from engine.trading.turns import next_turn_ns
+from engine.treasury.bands import Bands
+from engine.treasury.proposals import Status
+from engine.values.action_records import ActionWord
+from engine.values.action_words import StopActions
+from engine.values.events import Event, Fill, OrderReport, Timer, VenueState
+from engine.values.execution_records import ParentMoved, Reviewed
+from engine.values.records import OrderIntent, Record
+from engine.values.step import Step
+from engine.values.treasury_words import TreasuryFact
+from engine.values.units import NS_PER_S, Ns
+
+LOOKED_AFTER = (Timer, VenueState, Fill, OrderReport)
+"""After these a conversion may go on, or may have come further."""
+PATIENCE_NS = 600 * NS_PER_S
+"""So long the daily check and what is allowed wait for every market to be measured."""
+
+
+class TreasuryWork:
+    """Fulfils `treasurer.Treasurer` beside the steward's part of it."""
+
+    def __init__(
+        self, steward: Steward, actions: ActionWork, conversions: ConversionWork | None
+    ) -> None:
+        self.steward = steward
+        self.actions = actions
+        self.conversions = conversions
+        self._hands = Hands(steward, conversions)
+        self._due_ns: Ns = 0
+        self._began_ns: Ns = 0
+
+    def __repr__(self) -> str:
+        return f"<{self.steward!r} {self.actions!r} {self.conversions!r}>"
+
+    @property
+    def actor(self) -> Actor:
+        return self
+
+    def join(self, makers: dict[str, Maker], heed: Callable[[Maker, Bands], None]) -> None:
+        self.steward.join(makers, heed)
+
+    def open(self, makers: dict[str, Maker], ids: ClientIds) -> None:
+        if self.conversions is not None:
+            self.conversions.open(makers, ids, self.steward.treasury.holdings.scheme)
+
+    # --- facts ------------------------------------------------------------------------------------
+
+    def remember(self, record: Record) -> None:
+        self.steward.remember(record)
+        if self.conversions is not None:
+            self.conversions.remember(record)
+        self.actions.remember(record)
+        self._hands.remember(record)
+
+    def learn(self, fact: TreasuryFact, step: Step) -> None:
+        self.steward.learn(fact, step)
+
+    def take(self, word: ActionWord, step: Step) -> None:
+        self.actions.take(word, step)
+
+    def after(self, event: Event, now_ns: Ns, step: Step) -> None:
+        self.steward.after(event, now_ns, step)
+        heard = len(step.records)
+        if self.conversions is not None:
+            self.conversions.hear(event, step.records)
+        is_due = isinstance(event, Timer) and now_ns >= self._due_ns
+        if is_due:
+            self._due_ns = next_turn_ns(now_ns, NS_PER_S, 0)
+            self._on_second(now_ns, step)
+        if self.conversions is not None and isinstance(event, LOOKED_AFTER):
+            self.conversions.look(now_ns, self.steward.treasury, step)
+        made = step.records[heard:]
+        if is_due or any(isinstance(record, ParentMoved | Reviewed) for record in made):
+            self.actions.settle(self._hands, now_ns, step)
+        for record in made:
+            if isinstance(record, OrderIntent):  # it heard the records that came before ours
+                self.steward.remember(record)
+
+    # --- time -------------------------------------------------------------------------------------
+
+    def _on_second(self, now_ns: Ns, step: Step) -> None:
+        self._began_ns = self._began_ns or now_ns
+        treasury = self.steward.treasury
+        if not treasury.holdings.is_whole:
+            if self._wants_to_stop():
+                self.actions.act(self._hands, now_ns, step)
+            return
+        facts = treasury.holdings.facts()
+        for asset in facts.scheme.assets:
+            price = facts.price(asset)
+            if price is not None:
+                self.actions.desk.price(price)
+        is_ready = self._is_measured(now_ns) or now_ns - self._began_ns > PATIENCE_NS
+        rebalancer = self.actions.rebalancer
+        is_check = rebalancer is not None and is_ready and rebalancer.is_due(facts.at_ns)
+        names = facts.scheme.assets if is_check else ()
+        scores = {asset: treasury.score(asset) for asset in names}
+        self.actions.watch(facts, scores, step, may_check=is_ready)
+        if is_ready or self._wants_to_stop():
+            self.actions.act(self._hands, now_ns, step)
+
+    def _is_measured(self, now_ns: Ns) -> bool:
+        """Whether every market has a book that is vouched for and a volatility."""
+        if self.conversions is None:
+            return True
+        return all(
+            leg.quoter.standing.may_quote_but_for(*NOT_SIGHT)
+            and self.conversions.volatility(market, now_ns) is not None
+            for market, leg in self.conversions.legs.items()
+        )
+
+    def _wants_to_stop(self) -> bool:
+        """A kill switch waits for nothing."""
+        return any(
+            one.status is Status.APPROVED and isinstance(one.request.action, StopActions)
+            for one in self.actions.desk.proposals.all()
+        )
+
+    # --- for people -------------------------------------------------------------------------------
+
+    def told(self, market: str) -> dict[str, Any]:
+        return self.steward.told(market)
+
+    def account(self, picture: dict[str, Any], at: Callable[[Ns], str]) -> dict[str, Any]:
+        return self.steward.account(picture, at)
