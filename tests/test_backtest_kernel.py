@@ -31,6 +31,7 @@ from engine.values.events import (
     RatingLabel,
     RatingSet,
     Stream,
+    Timer,
     TopOfBook,
     Trade,
 )
@@ -282,6 +283,20 @@ def test_facts_that_wake_nobody_do_not_reach_the_engine_s_door():
     result = run.run(facts)
     assert result.processed > len(facts)
     assert sum(kind in (BookDelta, Trade, TopOfBook) for kind in taken) < len(facts) / 10
+
+
+def test_timers_that_find_nothing_to_do_do_not_reach_the_engine_s_door():
+    facts = [f for f in Flow(5, is_wild=False).facts(1_500) if type(f) is not TopOfBook]
+    run, slow = (backtest(beside(strategy=Sleepy(WAKES[1])), watch=w) for w in (None, plain))
+    told: tuple[list, list] = ([], [])
+    for each, taken in zip((run, slow), told, strict=True):
+        process = each.engine.process
+        each.engine.process = lambda event, taken=taken, process=process: (
+            taken.append(event), process(event)
+        )[1]  # fmt: skip
+    assert run.run(facts) == slow.run(facts)
+    answered, all_told = (sum(type(event) is Timer for event in taken) for taken in told)
+    assert 0 < answered < all_told * 2 / 3
 
 
 # --- blocks -------------------------------------------------------------------------------------

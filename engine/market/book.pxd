@@ -1,32 +1,28 @@
 cimport cython
+from engine.market.depth cimport Depth
 
 cdef class HalfBook:
-    cdef public int sign
-    cdef public dict lots
-    cdef public list keys
+    cdef readonly long long sign
+    cdef readonly Depth depth
     cdef Py_ssize_t _levels_max
 
-    @cython.locals(keys=list, known=dict, size=Py_ssize_t, sign=int)
+    @cython.locals(depth=Depth)
     cpdef apply(self, levels)
-    @cython.locals(known=dict, size=Py_ssize_t)
-    cpdef put(self, tick, lots)
+    cpdef put(self, long long tick, long long lots)
     cpdef bint has_excess(self) except -1
-    @cython.locals(keys=list)
-    cdef _remove_key(self, key)
-    @cython.locals(excess=Py_ssize_t)
     cdef _forget_farthest(self)
-    @cython.locals(known=dict, keys=list)
+    @cython.locals(depth=Depth, place=Py_ssize_t)
     cdef tuple best_without(self, side, own)
-    @cython.locals(known=dict, keys=list, depths=list, inside=Py_ssize_t, begin=Py_ssize_t, at=Py_ssize_t, sign=int, has_own=bint)
+    @cython.locals(depth=Depth, depths=list, inside=Py_ssize_t, begin=Py_ssize_t, sign=object)
     cdef list depths_without(self, side, own, middle, reaches_bps)
 
 cdef class Book:
     cdef readonly HalfBook bids, asks
-    cdef public object bid_tick, bid_lots, ask_tick, ask_lots
+    cdef public long long bid_tick, bid_lots, ask_tick, ask_lots
 
     cpdef settle(self)
     cpdef bint has_excess(self) except -1
-    @cython.locals(bids=HalfBook, asks=HalfBook)
+    @cython.locals(bids=Depth, asks=Depth)
     cdef _refresh(self)
     cdef HalfBook _half(self, side)
     cdef list _depths(self, own, bid_tick, ask_tick, reaches_bps)
@@ -34,4 +30,4 @@ cdef class Book:
 cdef class BookView:
     cdef Book _book
     cdef object _own
-    cdef public object bid_tick, bid_lots, ask_tick, ask_lots
+    cdef public long long bid_tick, bid_lots, ask_tick, ask_lots

@@ -1,10 +1,10 @@
 # cython: language_level=3, annotation_typing=False
 """The market's levels of one instrument: integers, whole messages, the best prices at once."""
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from engine.market.depth import Depth
 from engine.values.units import BUY, SELL, Levels, Lot, Side, Tick
 
 OwnLevels = Mapping[tuple[Side, Tick], Lot]
@@ -16,78 +16,45 @@ NOTHING: OwnLevels = MappingProxyType({})
 
 
 class HalfBook:
-    """One side: lots by tick, and the ticks in order with the best last, where changes are cheap.
-
-    Keys are ticks of bids and negated ticks of asks.
-    """
+    """One side: its levels, no more of them than `levels_max`, and what is to be read in them."""
 
     def __init__(self, sign: int, levels_max: int) -> None:
         self.sign = sign
-        self.lots: dict[Tick, Lot] = {}
-        self.keys: list[int] = []
+        self.depth = Depth(sign)
         self._levels_max = levels_max
 
     def replace(self, levels: Levels) -> None:
-        self.lots = {tick: lots for tick, lots in levels if lots}
-        self.keys = sorted(self.sign * tick for tick in self.lots)
+        self.depth.replace(levels)
         self._forget_farthest()
 
     def apply(self, levels: Levels) -> None:
-        sign, known, keys = self.sign, self.lots, self.keys
-        size = len(known)
+        depth = self.depth
         for tick, lots in levels:
-            if lots:
-                known[tick] = lots
-                if len(known) != size:
-                    size += 1
-                    insort(keys, sign * tick)
-            elif tick in known:
-                del known[tick]
-                size -= 1
-                self._remove_key(sign * tick)
-        if len(keys) > self._levels_max:
-            self._forget_farthest()
+            depth.put(tick, lots)
+        self._forget_farthest()
 
     def put(self, tick: Tick, lots: Lot) -> None:
         """One level. Only whoever then calls `Book.settle` may do this."""
-        known = self.lots
-        if lots:
-            size = len(known)
-            known[tick] = lots
-            if len(known) != size:
-                insort(self.keys, self.sign * tick)
-        elif tick in known:
-            del known[tick]
-            self._remove_key(self.sign * tick)
+        self.depth.put(tick, lots)
 
     def has_excess(self) -> bool:
-        return len(self.keys) > self._levels_max
-
-    def _remove_key(self, key: int) -> None:
-        keys = self.keys
-        if keys[-1] == key:
-            keys.pop()
-        else:
-            del keys[bisect_left(keys, key)]
+        return self.depth.count > self._levels_max
 
     def _forget_farthest(self) -> None:
-        excess = max(0, len(self.keys) - self._levels_max)
-        for key in self.keys[:excess]:
-            del self.lots[self.sign * key]
-        del self.keys[:excess]
+        if self.has_excess():
+            self.depth.forget(self.depth.count - self._levels_max)
 
     def best_first(self) -> Iterator[tuple[Tick, Lot]]:
-        sign, known = self.sign, self.lots
-        for key in reversed(self.keys):
-            tick = sign * key
-            yield tick, known[tick]
+        depth = self.depth
+        for place in range(len(depth) - 1, -1, -1):
+            yield depth.level(place)
 
     def best_without(self, side: Side, own: OwnLevels) -> tuple[Tick, Lot]:
         """The best level at which others stand, (0, 0) for none."""
-        sign, known = self.sign, self.lots
-        for key in reversed(self.keys):
-            tick = sign * key
-            lots = known[tick] - own.get((side, tick), 0)
+        depth = self.depth
+        for place in range(depth.count - 1, -1, -1):
+            tick, lots = depth.level(place)
+            lots -= own.get((side, tick), 0)
             if lots > 0:
                 return tick, lots
         return 0, 0
@@ -99,19 +66,18 @@ class HalfBook:
 
         `middle` is twice the mid: two sides summed up, which halves nothing.
         """
-        sign, known, keys, total = self.sign, self.lots, self.keys, 0
+        sign, depth, total = self.sign, self.depth, 0
         depths: list[Lot] = []
-        inside, has_own = len(keys), bool(own)
+        inside = depth.count
+        mine = [(sign * tick, lots) for (each, tick), lots in own.items() if each is side]
         for bps in reaches_bps:
             # key * 2 * BPS >= sign * middle * (BPS - sign * bps), as a bound of whole ticks
             nearest = -(sign * middle * (sign * bps - BPS) // (2 * BPS))
-            begin = min(inside, bisect_left(keys, nearest))
-            for at in range(inside - 1, begin - 1, -1):
-                tick = keys[at] if sign > 0 else -keys[at]
-                lots = known[tick]
-                if has_own:
-                    lots = max(0, lots - own.get((side, tick), 0))
-                total += lots
+            begin = min(inside, depth.place_of(nearest))
+            total += depth.lots_between(begin, inside)
+            for key, lots in mine:
+                if begin <= depth.place_of(key) < inside:
+                    total -= min(lots, depth.lots_at(sign * key))
             inside = begin
             depths.append(total)
         return depths
@@ -132,7 +98,7 @@ class Book:
         self.ask_lots: Lot = 0
 
     def __repr__(self) -> str:
-        return f"<Book {top_text(self)} depth {len(self.bids.keys)}/{len(self.asks.keys)}>"
+        return f"<Book {top_text(self)} depth {len(self.bids.depth)}/{len(self.asks.depth)}>"
 
     def apply_snapshot(self, bids: Levels, asks: Levels) -> None:
         """Replace everything."""
@@ -150,9 +116,8 @@ class Book:
 
     def settle(self) -> None:
         """After levels were put into the halves one by one."""
-        if self.has_excess():
-            self.bids._forget_farthest()
-            self.asks._forget_farthest()
+        self.bids._forget_farthest()
+        self.asks._forget_farthest()
         self._refresh()
 
     def has_excess(self) -> bool:
@@ -162,11 +127,9 @@ class Book:
         self.apply_snapshot([], [])
 
     def _refresh(self) -> None:
-        bids, asks = self.bids, self.asks
-        self.bid_tick = tick = bids.keys[-1] if bids.keys else 0
-        self.bid_lots = bids.lots[tick] if tick else 0
-        self.ask_tick = tick = -asks.keys[-1] if asks.keys else 0
-        self.ask_lots = asks.lots[tick] if tick else 0
+        bids, asks = self.bids.depth, self.asks.depth
+        self.bid_tick, self.bid_lots = bids.first(), bids.first_lots()
+        self.ask_tick, self.ask_lots = asks.first(), asks.first_lots()
 
     def is_crossed(self) -> bool:
         """Crossed or locked: there is no market between these prices."""
@@ -181,7 +144,7 @@ class Book:
         return first(self.best_first(side), count)
 
     def lots_at(self, side: Side, tick: Tick) -> Lot:
-        return self._half(side).lots.get(tick, 0)
+        return self._half(side).depth.lots_at(tick)
 
     def depth_within(self, side: Side, bps: int) -> Lot:
         """Lots no farther than `bps` from mid; 0 where there is no mid."""
@@ -202,14 +165,9 @@ class Book:
     def check(self) -> None:
         """Assert that both sides are in order and that the best prices are the best."""
         for half in (self.bids, self.asks):
-            assert half.keys == sorted(half.sign * tick for tick in half.lots), (
-                "keys and lots differ"
-            )
-            assert all(tick > 0 and lots > 0 for tick, lots in half.lots.items()), "empty level"
-        bids, asks = self.bids.lots, self.asks.lots
-        assert (self.bid_tick, self.ask_tick) == (max(bids, default=0), min(asks, default=0))
-        assert self.bid_lots == bids.get(self.bid_tick, 0)
-        assert self.ask_lots == asks.get(self.ask_tick, 0)
+            half.depth.check()
+        assert (self.bid_tick, self.bid_lots) == next(self.bids.best_first(), (0, 0))
+        assert (self.ask_tick, self.ask_lots) == next(self.asks.best_first(), (0, 0))
 
     def _half(self, side: Side) -> HalfBook:
         return self.bids if side is BUY else self.asks

@@ -1,4 +1,5 @@
 cimport cython
+from engine.market.book cimport Book
 
 cdef class Decayed:
     cdef long long _half_life_ns, _at_ns
@@ -21,12 +22,17 @@ cdef class Features:
     cdef object _microprice
     cdef Volatility _volatility
     cdef Decayed _order_flow, _signed, _volume
-    cdef public object bid_tick, bid_lots, ask_tick, ask_lots, order_flow_last
+    cdef public long long bid_tick, bid_lots, ask_tick, ask_lots, order_flow_last
 
     cpdef on_book(self, book, long long at_ns)
-    cpdef on_top(self, tuple top, long long at_ns)
+    cpdef on_whole_book(self, Book book, long long at_ns)
+    @cython.locals(same_sizes=bint, bought=cython.longlong, sold=cython.longlong)
+    cdef _on_top(self, long long at_ns, long long bid, long long bid_lots, long long ask, long long ask_lots)
+    cpdef on_flow(self, long long signed_lots, long long at_ns)
     cpdef on_trade(self, aggressor, lots, long long at_ns)
     cpdef pause(self)
 
 cpdef order_flow_of(tuple before, tuple now)
+@cython.locals(flow=cython.longlong)
+cdef long long side_flow(long long key_before, long long lots_before, long long key, long long lots) except? -1
 cpdef double decay(long long span_ns, long long half_life_ns) except? -1

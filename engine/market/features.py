@@ -109,11 +109,13 @@ class Features:
 
     def on_book(self, book: Book | BookView, at_ns: Ns) -> None:
         """After each message that was applied. Ends at once where the top has not changed."""
-        self.on_top((book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots), at_ns)
+        self._on_top(at_ns, book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots)
 
-    def on_top(self, top: "Top", at_ns: Ns) -> None:
-        """As `on_book`, for who has no more than the top: (bid, lots, ask, lots)."""
-        bid, bid_lots, ask, ask_lots = top
+    def on_whole_book(self, book: Book, at_ns: Ns) -> None:
+        """As `on_book`, for compiled callers: it reads the very book, no view of it."""
+        self._on_top(at_ns, book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots)
+
+    def _on_top(self, at_ns: Ns, bid: Tick, bid_lots: Lot, ask: Tick, ask_lots: Lot) -> None:
         same_sizes = bid_lots == self.bid_lots and ask_lots == self.ask_lots
         if same_sizes and bid == self.bid_tick and ask == self.ask_tick:
             return
@@ -121,16 +123,21 @@ class Features:
             self.pause()
             return
         if self.bid_tick:
-            before = (self.bid_tick, self.bid_lots, self.ask_tick, self.ask_lots)
-            self.order_flow_last = order_flow_of(before, top)
+            bought = side_flow(self.bid_tick, self.bid_lots, bid, bid_lots)
+            sold = side_flow(-self.ask_tick, self.ask_lots, -ask, ask_lots)
+            self.order_flow_last = bought - sold
             self._order_flow.add(self.order_flow_last, at_ns)
         self.bid_tick, self.bid_lots = bid, bid_lots
         self.ask_tick, self.ask_lots = ask, ask_lots
         self._volatility.observe((bid + ask) / 2, at_ns)
 
     def on_trade(self, aggressor: Side, lots: Lot, at_ns: Ns) -> None:
-        self._signed.add(aggressor.sign * lots, at_ns)
-        self._volume.add(lots, at_ns)
+        self.on_flow(aggressor.sign * lots, at_ns)
+
+    def on_flow(self, signed_lots: Lot, at_ns: Ns) -> None:
+        """A trade of so many lots, below 0 where they were sold."""
+        self._signed.add(signed_lots, at_ns)
+        self._volume.add(abs(signed_lots), at_ns)
 
     def pause(self) -> None:
         """The book is lost or one-sided: nothing is compared across the hole."""
@@ -190,17 +197,17 @@ Top = tuple[Tick, Lot, Tick, Lot]
 
 def order_flow_of(before: Top, now: Top) -> Lot:
     """e of Cont, Kukanov and Stoikov (2014), equation 4, from (bid, lots, ask, lots)."""
-    bid_before, bid_lots_before, ask_before, ask_lots_before = before
-    bid, bid_lots, ask, ask_lots = now
+    bought = side_flow(before[0], before[1], now[0], now[1])
+    return bought - side_flow(-before[2], before[3], -now[2], now[3])
+
+
+def side_flow(key_before: int, lots_before: Lot, key: int, lots: Lot) -> Lot:
+    """One side's part of it. A key is a bid's tick or an ask's negated one: higher is better."""
     flow = 0
-    if bid >= bid_before:
-        flow += bid_lots
-    if bid <= bid_before:
-        flow -= bid_lots_before
-    if ask <= ask_before:
-        flow -= ask_lots
-    if ask >= ask_before:
-        flow += ask_lots_before
+    if key >= key_before:
+        flow += lots
+    if key <= key_before:
+        flow -= lots_before
     return flow
 
 

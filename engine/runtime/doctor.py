@@ -20,6 +20,7 @@ KERNELS = (
     "adapters.codec.depth_kernel",
     "engine.market.book",
     "engine.market.delay",
+    "engine.market.depth",
     "engine.market.features",
     "engine.market.second_stream",
     "engine.sim.kernel",

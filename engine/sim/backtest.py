@@ -132,10 +132,12 @@ class Backtest:
     def kernel_of(self) -> Kernel:
         """Joined to the parts of this run, at its start."""
         lanes = [
-            Lane(market, self.engine, self._account_of[market], self._tallies[market].trail)
+            Lane(market, self.engine, self._account_of[market], self._tallies[market])
             for market in self.lanes
         ]
-        return Kernel(lanes, self._params.latency.feed_ns)
+        is_all = len(lanes) == len(self._tallies) == len(self.engine.makers)
+        timer_ns = self.engine.params.timer_ns if is_all else 0
+        return Kernel(lanes, self._params.latency.feed_ns, timer_ns)
 
     @property
     def lanes(self) -> list[str]:
@@ -162,14 +164,15 @@ class Backtest:
         for venue in self.accounts:
             for stream in Stream:
                 self._hear(Connected(venue=venue, stream=stream, at_ns=self.now_ns))
-        for act in (self._tick, self._ping, self._sample):
+        self.clock.tick_at(self.now_ns, self._tick)
+        for act in (self._ping, self._sample):
             self.clock.at(self.now_ns, act, None)
 
     def _tick(self, _: Any) -> None:
         for tally in self._tallies.values():
             tally.on_time(self.now_ns)
         self.process(Timer(at_ns=self.now_ns))
-        self.clock.at(self.now_ns + self.engine.params.timer_ns, self._tick, None)
+        self.clock.tick_at(self.now_ns + self.engine.params.timer_ns, self._tick)
 
     def _ping(self, _: Any) -> None:
         """The wires live while the recording goes on; what it says of its own wires comes first."""

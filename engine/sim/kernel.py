@@ -33,12 +33,16 @@ class Kernel:
 
     After a pass `now_ns` is the moment of the row at which it stopped, `lane` its market and `row`
     where the fact begins. `count` numbers what is under way, so that what falls on one moment keeps
-    its order; its owner may raise it between two passes.
+    its order; its owner may raise it between two passes. The engine's timer comes next at
+    `tick_ns`, as number `tick_turn`: one at which it would find nothing to do is passed over like a
+    row that wakes nobody. A `timer_ns` of 0 lets every timer be answered.
     """
 
-    def __init__(self, lanes: list[Lane], feed_ns: Ns) -> None:
+    def __init__(self, lanes: list[Lane], feed_ns: Ns, timer_ns: Ns = 0) -> None:
         self.lanes = lanes
         self.feed_ns = feed_ns
+        self.timer_ns = timer_ns
+        self.tick_ns, self.tick_turn = NEVER_NS, 0
         self.count = self.facts = self.processed = 0
         self.now_ns = self.told_ns = 0
         self.row = self.told = self.heard = self.end = self._next = 0
@@ -57,13 +61,21 @@ class Kernel:
     def advance(self, due_ns: Ns, due_turn: int) -> int:
         """Pass over rows until something is to be done in Python; says what.
 
-        `due_ns` and `due_turn` belong to the first thing that is not in the rows.
+        `due_ns` and `due_turn` belong to the first thing that is neither a row nor the timer.
         """
         for lane in self.lanes:
             lane.enter()
         stop = GOES_ON
         while stop == GOES_ON:
-            stop = self._next_step(due_ns, due_turn)
+            is_tick = self.tick_ns < due_ns
+            is_tick |= self.tick_ns == due_ns and self.tick_turn < due_turn
+            if not is_tick:
+                stop = self._next_step(due_ns, due_turn)
+                continue
+            stop = self._next_step(self.tick_ns, self.tick_turn)
+            if stop == DUE and self._is_quiet():
+                self._pass_tick()
+                stop = GOES_ON
         for lane in self.lanes:
             lane.leave()
         return stop
@@ -82,6 +94,23 @@ class Kernel:
             is_due = due_ns < hear_ns or (due_ns == hear_ns and due_turn < self._turns[heard])
             return DUE if is_due and feed_ns else self._hear(heard)
         return DUE if due_ns <= told_ns else self._tell(told, told_ns)
+
+    def _is_quiet(self) -> bool:
+        """Would the engine find nothing to do at its timer?"""
+        if not self.timer_ns:
+            return False
+        for lane in self.lanes:  # noqa: SIM110 a generator would cost more than what it asks
+            if not lane.is_quiet(self.tick_ns):
+                return False
+        return True
+
+    def _pass_tick(self) -> None:
+        self.now_ns = self.tick_ns
+        for lane in self.lanes:
+            lane.pass_tick(self.tick_ns)
+        self.count += 1
+        self.processed += 1
+        self.tick_ns, self.tick_turn = self.tick_ns + self.timer_ns, self.count
 
     # --- at the venue ---------------------------------------------------------------------------
 
@@ -142,8 +171,8 @@ class Kernel:
             self.heard = row + 1
             if lane.is_advised:
                 return HEARD
-            side = SELL if flags & IS_SELL else BUY
-            lane.features.on_trade(side, self._lots[row], self.now_ns)
+            sign = -1 if flags & IS_SELL else 1
+            lane.features.on_flow(sign * self._lots[row], self.now_ns)
         else:
             lane.hear_top(self._kept[row])
             self.heard = row + 1

@@ -9,7 +9,7 @@ from engine.sim.trail cimport Trail
 cdef long long NEVER_NS
 
 cdef class Lane:
-    cdef readonly object market, account, engine, maker, quoter, link
+    cdef readonly object market, account, engine, maker, quoter, link, tally
     cdef readonly Trail trail
     cdef readonly DelayMeter delay
     cdef readonly SecondStream second_stream
@@ -21,6 +21,10 @@ cdef class Lane:
     cdef public bint has_tops
     cdef public long long heard_ns
     cdef readonly long long book_ns, sequence, our_bid, our_ask, venue_bid, venue_ask, bid, ask
+    cdef readonly long long ticked_ns
+    cdef object _private
+    cdef bint _is_timed
+    cdef long long _silence_ns_max, _vouched_ns, _link_ns, _quiet_ns
     cdef object _strategy, _standing, _guidance, _wake
     cdef bint _own_orders_show, _has_timer
     cdef bint _is_known, _is_felt, _is_asleep, _is_touched, _is_venue_touched
@@ -28,7 +32,7 @@ cdef class Lane:
     cdef double _microprice_moved, _microprice_seen
 
     cpdef enter(self)
-    @cython.locals(book=Book)
+    @cython.locals(book=Book, now_ns=cython.longlong)
     cpdef leave(self)
     cdef put(self, bint is_sell, long long tick, long long lots)
     cdef bint is_crossed(self, long long now_ns) except -1
@@ -38,6 +42,10 @@ cdef class Lane:
     @cython.locals(book=Book)
     cdef _learn(self, long long now_ns)
     cdef long long _turns_ns(self, now_ns) except -1
+    cdef bint is_quiet(self, long long now_ns) except -1
+    cdef pass_tick(self, long long now_ns)
+    cdef long long _alive_ns(self) except? -1
+    cdef _find_quiet(self)
     cdef hear_level(self, bint is_sell, long long tick, long long lots)
     @cython.locals(book=Book, now_ns=cython.longlong, is_touched=bint)
     cdef bint wakes(self, long long sequence, long long venue_ns) except -1

@@ -8,7 +8,7 @@ engine's parts what only others ask of them.
 from engine.core import Engine
 from engine.sim.account import Account
 from engine.sim.kernel_block import NEVER_NS
-from engine.sim.trail import Trail
+from engine.sim.tally import Tally
 from engine.trading.quoter import Quoter
 from engine.trading.strategy import Wake
 from engine.values.events import Event, RatingLabel, Stream, TopOfBook
@@ -21,15 +21,17 @@ NEUTRAL = RatingLabel.NEUTRAL
 class Lane:
     """`engine` must run this market and `account` hold it."""
 
-    def __init__(self, market: str, engine: Engine, account: Account, trail: Trail) -> None:
-        self.market, self.account, self.trail = market, account, trail
+    def __init__(self, market: str, engine: Engine, account: Account, tally: Tally) -> None:
+        self.market, self.account, self.tally, self.trail = market, account, tally, tally.trail
         self.engine, self.maker = engine, engine.makers[market]
         quoter: Quoter = self.maker.quoter
         self.quoter = quoter
         self.book, self.features = quoter.book, quoter.features
         self.delay, self.second_stream = quoter.delay, quoter.second_stream
         self.is_advised = quoter.guidance.advice is not None
-        self.link = engine.links[quoter.setup.instrument.venue][Stream.PUBLIC]
+        links = engine.links[quoter.setup.instrument.venue]
+        self.link, self._private = links[Stream.PUBLIC], links[Stream.PRIVATE]
+        self._silence_ns_max = engine.params.links.silence_ns_max
         self.shadow = account.books[market]
         self.venue_bids, self.venue_asks = self.shadow.bids, self.shadow.asks
         self._strategy, self._own_orders_show = quoter.setup.strategy, quoter.setup.own_orders_show
@@ -43,7 +45,8 @@ class Lane:
 
     def enter(self) -> None:
         """Anything may have happened since the last pass."""
-        self._is_known = self._is_felt = False
+        self._is_known = self._is_felt = self._is_timed = False
+        self.ticked_ns = self._vouched_ns = 0
         self.heard_ns, self.book_ns, self.sequence = 0, 0, self.quoter.sequence
         self.our_bid, self.our_ask = self.venue_bids.prices.first(), self.venue_asks.prices.first()
         self._find_venue_top()
@@ -52,8 +55,11 @@ class Lane:
         """Say what was heard. `_shown` is what the quoter last showed to the features."""
         if self.heard_ns:
             self.link.alive(self.heard_ns)
-            if self.engine.now_ns < self.heard_ns:
-                self.engine.now_ns = self.heard_ns
+        if self.ticked_ns:
+            self.quoter.vouched_ns = self._vouched_ns
+        now_ns = max(self.heard_ns, self.ticked_ns)
+        if now_ns and self.engine.now_ns < now_ns:
+            self.engine.now_ns = now_ns
         if self.book_ns:
             self.quoter.sequence, self.quoter.book_ns = self.sequence, self.book_ns
         if self._is_felt:
@@ -130,6 +136,46 @@ class Lane:
             return NEVER_NS
         return rating.expires_ns
 
+    # --- at a timer -----------------------------------------------------------------------------
+
+    def is_quiet(self, now_ns: Ns) -> bool:
+        """Would this market do nothing at the engine's timer of now but note how old its wire is?
+
+        Its own wishes to be woken are seen at each row; here is what only time brings.
+        """
+        if not self.is_asleep(now_ns) or now_ns >= self._wakes_ns:
+            return False
+        if not self._is_timed:
+            self._find_quiet()
+        if self.second_stream._behind_since_ns or now_ns >= self._quiet_ns:
+            return False
+        return now_ns - self._alive_ns() <= self._silence_ns_max
+
+    def pass_tick(self, now_ns: Ns) -> None:
+        self.ticked_ns, self._vouched_ns = now_ns, self._alive_ns()
+
+    def _alive_ns(self) -> Ns:
+        return self.heard_ns if self.heard_ns > self._link_ns else self._link_ns
+
+    def _find_quiet(self) -> None:
+        """Until when timers have nothing to look at, ask for or judge; 0 where that is unsure."""
+        engine, maker, self._is_timed = self.engine, self.maker, True
+        self._link_ns = self.link.last_ns
+        keeper, orders = maker.keeper, maker.keeper.orders
+        is_busy = engine._turns.is_left or engine.neighbours.act or engine.disturbances.is_shaken
+        is_new = self.quoter.last is None  # until the first wish each timer looks
+        if is_busy or is_new or not orders.is_calm(self.market):
+            self._quiet_ns = 0
+            return
+        self._quiet_ns = min(
+            maker._observe_due_ns,
+            keeper._asking[self.market].due_ns,
+            self._private.last_ns + self._silence_ns_max + 1,
+            self.tally.due_ns,
+        )
+
+    # --- levels ---------------------------------------------------------------------------------
+
     def hear_level(self, is_sell: bool, tick: int, lots: int) -> None:
         if is_sell:
             self.book.asks.put(tick, lots)
@@ -158,8 +204,7 @@ class Lane:
         book = self.book
         book.settle()
         self.bid, self.ask = book.bid_tick, book.ask_tick
-        top = book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots
-        self.features.on_top(top, self.heard_ns)
+        self.features.on_whole_book(book, self.heard_ns)
         self._is_touched, self._is_felt = False, True
 
     def _is_doubted(self) -> bool:

@@ -52,8 +52,10 @@ class KernelRun:
         stop = -1
         while stop != ENDED:
             kernel.count = clock.count
+            kernel.tick_ns, kernel.tick_turn = clock.tick
             stop = kernel.advance(*clock.due)
             clock.count = kernel.count
+            clock.tick = kernel.tick_ns, kernel.tick_turn
             self._answer(stop, block)
         for row in range(kernel.heard, len(block)):
             turn = block.turns[row]

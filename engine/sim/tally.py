@@ -15,6 +15,7 @@ from engine.values.units import NS_PER_S, Atoms, Lot, Ns, Tick
 
 HORIZONS_NS = (NS_PER_S, 5 * NS_PER_S, 30 * NS_PER_S, 60 * NS_PER_S)
 BPS = 10_000
+NEVER_NS = 2**63 - 1
 
 
 class Markout(msgspec.Struct, kw_only=True):
@@ -122,6 +123,11 @@ class Tally:
         for markout, waiting in zip(self.told.markouts, self._due, strict=True):
             while waiting and waiting[0][0] <= now_ns:
                 self._judge(markout, waiting.popleft()[1], mid)
+
+    @property
+    def due_ns(self) -> Ns:
+        """Before this moment `on_time` has nothing to judge."""
+        return min((waiting[0][0] for waiting in self._due if waiting), default=NEVER_NS)
 
     def sample(self, now_ns: Ns) -> None:
         mid = self.mid_half_ticks()

@@ -38,6 +38,7 @@ class Trail:
         self.fill_mids: list[Tick] = []
         self._open: dict[str, tuple[Side, Tick, Lot]] = {}
         self._bid = self._ask = 0
+        self._last_ns: Ns = -1
 
     def __repr__(self) -> str:
         return f"<trail of {len(self.at_ns)} tops and {len(self.quoted)} changes of our quotes>"
@@ -47,9 +48,10 @@ class Trail:
         if not bid or not ask or (bid == self._bid and ask == self._ask):
             return
         self._bid, self._ask = bid, ask
-        if self.at_ns and self.at_ns[-1] == at_ns:
+        if at_ns == self._last_ns:
             self.bids[-1], self.asks[-1] = bid, ask
             return
+        self._last_ns = at_ns
         self.at_ns.append(at_ns)
         self.bids.append(bid)
         self.asks.append(ask)

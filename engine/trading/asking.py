@@ -30,6 +30,11 @@ class Asking(msgspec.Struct):
             return False
         return now_ns - self.asked_ns >= self._wait_ns(standing)
 
+    @property
+    def due_ns(self) -> Ns:
+        """Before this moment nothing is asked of a market that may quote."""
+        return self.asked_ns if self.unsettled else self.asked_ns + self.every_ns
+
     def _wait_ns(self, standing: Standing) -> Ns:
         if standing.stopping:
             return ASK_AGAIN_NS

@@ -49,6 +49,11 @@ class Disturbances:
         self._since[found[0]] = fact.at_ns
         return found
 
+    @property
+    def is_shaken(self) -> bool:
+        """Whether something has not been calm for long enough yet."""
+        return bool(self._since)
+
     def settled(self, now_ns: Ns) -> list[str]:
         """Sources that have been calm for long enough; each is named once."""
         calm = [

@@ -207,11 +207,15 @@ class Orders:
         """What of the public book is ours, as far as we know; the same object until a change."""
         return self._shelf.own_levels(market)
 
+    def is_calm(self, market: str) -> bool:
+        """Whether the venue has to be asked about none of these orders, however late it gets."""
+        return self._shelf.sums(market).is_calm and not (self._asking or self._missing)
+
     def due_queries(self, market: str, now_ns: Ns) -> list[str]:
         """Whom to ask the venue about now. Being named starts the wait until the next time."""
-        sums = self._shelf.sums(market)
-        if sums.is_calm and not (self._asking or self._missing):
+        if self.is_calm(market):
             return []
+        sums = self._shelf.sums(market)
         due = []
         for order in sums.live:
             if not self._is_unresolved(order, now_ns):

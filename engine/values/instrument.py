@@ -6,6 +6,8 @@ import msgspec
 
 from engine.values.units import PPM, Atoms, Lot, Ppm, Side, Tick, decimal_text, scaled
 
+COUNT_MAX = 10**18
+"""Ticks and lots stay below it, so that books may hold them in 64 bits."""
 ASSET_EXPONENT = 8
 """Venues print balances and fees with eight decimals; finer books raise the quote's exponent."""
 
@@ -95,4 +97,6 @@ def _whole(value: int, unit: int, text: str, name: str) -> int:
     count, rest = divmod(value, unit)
     if rest:
         raise ValueError(f"{text} is off the {name} grid")
+    if count >= COUNT_MAX:
+        raise ValueError(f"{text} is more than any market has")
     return count

@@ -1,15 +1,16 @@
 cimport cython
-from engine.sim.matching.prices cimport Prices
+from engine.market.depth cimport Depth
 
 cdef class PublicSide:
-    cdef readonly Prices prices
-    cdef dict _shown, _used
+    cdef readonly Depth prices
+    cdef int _sign
+    cdef dict _used
     cdef set _changed
 
-    cpdef shown(self, tick)
+    cpdef shown(self, long long tick)
     cpdef used(self, tick)
     cpdef free(self, tick)
     cpdef use(self, tick, lots)
-    cpdef set(self, tick, lots)
-    @cython.locals(shown=dict, size=Py_ssize_t)
-    cpdef show(self, tick, lots)
+    @cython.locals(prev=cython.longlong)
+    cpdef long long set(self, long long tick, long long lots) except? -1
+    cpdef show(self, long long tick, long long lots)

@@ -14,9 +14,9 @@ cdef class ShadowHalf:
     @cython.locals(queue=SharedQueue)
     cpdef remove(self, resting)
     cpdef apply(self, levels, replace)
-    @cython.locals(queue=SharedQueue)
-    cpdef put(self, tick, lots)
-    cpdef show(self, tick, lots)
+    @cython.locals(queue=SharedQueue, prev=cython.longlong)
+    cpdef put(self, long long tick, long long lots)
+    cpdef show(self, long long tick, long long lots)
 
 cdef class ShadowBook:
     cdef public object _model

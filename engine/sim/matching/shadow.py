@@ -62,7 +62,7 @@ class ShadowHalf:
 
     def show(self, tick: Tick, lots: Lot) -> None:
         """As `put`, for whom nobody asks what changed."""
-        if tick in self.queues:
+        if self.queues and tick in self.queues:
             self.put(tick, lots)
         else:
             self.recorded.show(tick, lots)
