@@ -219,14 +219,23 @@ def test_without_a_market_to_hedge_in_nothing_is_held_against_a_full_hedge(tmp_p
     assert any("names no market to hedge it in" in note for note in answer["notes"])
 
 
-def test_a_recording_without_a_header_costs_the_replays_and_not_the_review(tmp_path):
+def test_a_recording_that_was_killed_before_it_began_costs_nothing(tmp_path):
     home = session(tmp_path, config(is_hedged=False), seconds=8)
-    torn = home / "sessions" / "000002-0000.rec"
-    torn.write_bytes(b"")
+    whole = review(home)
+    (home / "sessions" / "000002-0000.rec").write_bytes(b"")
+    assert review(home)["markets"][0]["lived_again"] == whole["markets"][0]["lived_again"] != []
+    assert differences(rows_of(home), whole) == []
+
+
+def test_a_recording_whose_header_is_damaged_costs_the_replays_and_not_the_review(tmp_path):
+    home = session(tmp_path, config(is_hedged=False), seconds=8)
+    (file,) = (home / "sessions").glob("*.rec")
+    content = bytearray(file.read_bytes())
+    content[40] ^= 0xFF
+    file.write_bytes(content)
     answer = review(home)
     assert answer["markets"][0]["lived_again"] == []
-    assert any(torn.name in note for note in answer["notes"])
-    assert differences(rows_of(home), answer) == []
+    assert any(file.name in note for note in answer["notes"]), answer["notes"]
 
 
 def test_a_session_whose_config_no_longer_reads_is_reviewed_from_its_journal(tmp_path):
