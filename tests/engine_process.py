@@ -20,7 +20,7 @@ from engine.values.errors import UserError
 from engine.values.instrument import Instrument
 from tests.live_world import ROOT, SYMBOL, demo_table
 
-PATIENCE_S = 40.0
+PATIENCE_S = 80.0
 BTT = Instrument(
     symbol="BTT/USDT",
     venue="loopback",

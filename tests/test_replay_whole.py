@@ -157,7 +157,7 @@ def test_one_changed_line_is_found_at_its_first_differing_decision(home, changed
     assert ".ladder." in found["what"] or found["what"].endswith("replayed Decision")
     (mine,) = (row for row in found["replayed"][0] if row["type"] == "Decision")
     smaller = {lots * 4 // 5 for lots in decided(home, found["number"])}
-    assert lots_of(mine)
+    # A fifth less may be too little for the venue: then a side is empty, which differs as well.
     assert set(lots_of(mine)) <= smaller, "a fifth off what stood, whichever sides the gate lets be"
     said_ns = next(f.at_ns for f in facts(home) if isinstance(f, RatingSet) and f.source == "test")
     assert 0 <= found["at_ns"] - said_ns < 5 * NS_PER_S
