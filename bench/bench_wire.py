@@ -37,7 +37,7 @@ from bench.wire_clients import (
 )
 from bench.wire_venue import WireVenue
 
-WARM_UP_S, MEASURED_S, ROUNDS = 3.0, 8.0, 4
+WARM_UP_S, MEASURED_S, ROUNDS = 3.0, 8.0, 2
 WARM_UP_QUICK_S, MEASURED_QUICK_S, ROUNDS_QUICK = 0.3, 1.0, 1
 ALL = (FLOOR, NATIVE, BARE, CCXT, WHOLE, BUSY, FLOOD, BUSY_FLOOD)
 QUICK = (FLOOR, NATIVE, BARE)
