@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.trading.portfolio import Gap, Portfolio
+from engine.trading.report import money
 from engine.trading.results import NS_PER_DAY
 from engine.values.events import Balance, Fill
 from engine.values.instrument import Instrument
@@ -179,6 +180,18 @@ def test_turnover_starts_again_with_the_utc_day():
     assert results.turnover(NS_PER_DAY) == 0
     portfolio.book_fill(BTT, fill(3, at_ns=NS_PER_DAY))
     assert results.turnover(NS_PER_DAY) == 6200
+
+
+def test_a_one_sided_book_is_no_price_to_value_a_position_at():
+    portfolio = opened(BTT)
+    portfolio.book_fill(BTT, fill())
+    results = portfolio.results(BTT.market)
+    assert money(results, BTT, None)["pnl"] is None
+    results.mark(64, 1)
+    told = money(results, BTT, None)
+    assert (told["mark"], told["mark_is_last"]) == (BTT.price_text(64), True)
+    assert told["pnl"] == money(results, BTT, 64)["pnl"]
+    assert money(results, BTT, 70)["mark_is_last"] is False
 
 
 def test_drawdown_is_measured_from_the_days_high():

@@ -19,7 +19,7 @@ from engine.cli.demo_venue import DemoVenue, open_venue
 from engine.cli.loading import load_all, venue_options
 from engine.cli.show import as_json
 from engine.cli.start import BROKEN, LEFT_AT_ONCE, LEFT_OPEN
-from engine.cli.tables import status_view
+from engine.cli.tables import best_text, pnl_text, status_view
 from engine.runtime.config import Config, load_config, with_urls
 from engine.runtime.journal_reader import read, verify
 from engine.runtime.live import Ending, Live
@@ -62,9 +62,9 @@ class Show:
             return
         for market in status["markets"]:
             text = (
-                f"{left_s:4.0f} s left  {market['state']:<8} {market['bid'][0]} | "
-                f"{market['ask'][0]}  orders {len(market['orders'])}  fills {market['fills']}  "
-                f"inventory {market['position']}  pnl {market['pnl']}"
+                f"{left_s:4.0f} s left  {market['state']:<8} {best_text(market['bid'])} | "
+                f"{best_text(market['ask'])}  orders {len(market['orders'])}  "
+                f"fills {market['fills']}  inventory {market['position']}  pnl {pnl_text(market)}"
             )
             typer.echo(text, err=True)
 

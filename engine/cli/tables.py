@@ -33,9 +33,12 @@ def market_view(market: dict[str, Any]) -> RenderableType:
 
 def _market_rows(market: dict[str, Any]) -> Iterable[tuple[str, str]]:
     yield market["market"], f"{market['state']} {market['reason']}".rstrip()
-    bid, ask = market["bid"], market["ask"]
+    bid, ask = (best_text(market[side], has_size=True) for side in ("bid", "ask"))
     checks = f"{market['matched']} of {market['compared']} equal to the venue's own best"
-    yield "market", f"{bid[0]} x {bid[1]}  |  {ask[0]} x {ask[1]}   {market['grade']}, {checks}"
+    yield (
+        "market",
+        f"{bid}  |  {ask}   {market['grade']}, {checks}",
+    )
     for side in ("sell", "buy"):
         mine = [order for order in market["orders"] if order["side"] == side]
         orders = sorted(mine, key=lambda o: float(o["price"]), reverse=side == "buy")
@@ -45,7 +48,7 @@ def _market_rows(market: dict[str, Any]) -> Iterable[tuple[str, str]]:
     yield (
         "result",
         (
-            f"pnl {market['pnl']}, spread earned {market['spread_earned']}, "
+            f"pnl {pnl_text(market)}, spread earned {market['spread_earned']}, "
             f"fills {market['fills']}, below the day's high {market['drawdown']}"
         ),
     )
@@ -57,6 +60,22 @@ def _market_rows(market: dict[str, Any]) -> Iterable[tuple[str, str]]:
         yield "risk", "; ".join(market["risk"])
     for text in treasury_lines(market["treasury"]):
         yield "treasury", text
+
+
+def best_text(best: list[str], *, has_size: bool = False) -> str:
+    """A side's best price; an empty side has none, and that is not a price of 0."""
+    price, size = best
+    if size == "0":
+        return "none"
+    return f"{price} x {size}" if has_size else price
+
+
+def pnl_text(market: dict[str, Any]) -> str:
+    """The profit, and at which price where that is not the price of now."""
+    if market["pnl"] is None:
+        return "unknown (no price yet)"
+    where = f" at the last mark {market['mark']}" if market["mark_is_last"] else ""
+    return f"{market['pnl']}{where}"
 
 
 def band_bar(market: dict[str, Any]) -> str:

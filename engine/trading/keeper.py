@@ -29,7 +29,7 @@ from engine.values.events import (
 from engine.values.instrument import Instrument
 from engine.values.records import Adjusted, Opening, OrderIntent, Record
 from engine.values.step import Step
-from engine.values.units import NS_PER_S, Atoms, Lot, Ns, Side, Tick, decimal_text
+from engine.values.units import NS_PER_S, Atoms, Lot, Ns, Side
 
 ENDED_KEPT_NS = 3_600 * NS_PER_S
 
@@ -266,17 +266,6 @@ class Keeper:
 
     def position_lots(self, market: str) -> Lot:
         return self.portfolio.position_lots(market)
-
-    def money(self, market: str, mark_tick: Tick) -> dict[str, str | int]:
-        """Results as decimal text in the quote currency, at this mark."""
-        results, exponent = self.portfolio.results(market), self._instruments[market].quote_exponent
-        return {
-            "fills": results.fill_count,
-            "pnl": decimal_text(results.pnl(mark_tick), exponent),
-            "realised": decimal_text(results.realised_atoms, exponent),
-            "spread_earned": decimal_text(results.spread_atoms, exponent),
-            "drawdown": decimal_text(results.drawdown_atoms, exponent),
-        }
 
 
 def _is_refusal(fact: OrderFailed) -> bool:

@@ -4,10 +4,11 @@ from typing import Any
 
 from engine.trading.maker import Maker
 from engine.trading.order_table import Order
+from engine.trading.results import Results
 from engine.trading.standing import missing_side
 from engine.values.instrument import Instrument
 from engine.values.intents import Level
-from engine.values.units import NS_PER_S, Lot, Ns, Side
+from engine.values.units import NS_PER_S, Lot, Ns, Side, Tick, decimal_text
 
 
 def market_status(maker: Maker, now_ns: Ns) -> dict[str, Any]:
@@ -17,6 +18,8 @@ def market_status(maker: Maker, now_ns: Ns) -> dict[str, Any]:
     bands = quoter.bands
     position_lots = keeper.position_lots(maker.market)
     second = quoter.second_stream
+    is_two_sided = bool(book.bid_tick and book.ask_tick)
+    mid_tick = (book.bid_tick + book.ask_tick) // 2 if is_two_sided else None
     return {
         "market": maker.market,
         "state": maker.state[0].value,
@@ -37,7 +40,25 @@ def market_status(maker: Maker, now_ns: Ns) -> dict[str, Any]:
         "stance": _stance(maker, now_ns),
         "row": quoter.guidance.row,
         "risk": [f"{check}: {reason}" for check, reason in quoter.gate.tripped()],
-        **keeper.money(maker.market, (book.bid_tick + book.ask_tick) // 2),
+        **money(keeper.portfolio.results(maker.market), instrument, mid_tick),
+    }
+
+
+def money(results: Results, instrument: Instrument, mid_tick: Tick | None) -> dict[str, Any]:
+    """Results as decimal text in the quote currency, at this mid or else at the last mark.
+
+    `pnl` and `mark` are None where no price was ever known, `mark_is_last` where it is not of now.
+    """
+    mark_tick = results.mark_tick if mid_tick is None else mid_tick
+    exponent = instrument.quote_exponent
+    return {
+        "fills": results.fill_count,
+        "pnl": decimal_text(results.pnl(mark_tick), exponent) if mark_tick else None,
+        "mark": instrument.price_text(mark_tick) if mark_tick else None,
+        "mark_is_last": mid_tick is None,
+        "realised": decimal_text(results.realised_atoms, exponent),
+        "spread_earned": decimal_text(results.spread_atoms, exponent),
+        "drawdown": decimal_text(results.drawdown_atoms, exponent),
     }
 
 

@@ -30,6 +30,8 @@ class Results:
         self._high: tuple[int, Atoms] | None = None
         self.marked_atoms: Atoms = 0
         """The profit at the last mark."""
+        self.mark_tick: Tick = 0
+        """The last mark: the price of a moment with two sides; 0 before the first."""
 
     def book(self, fill: Fill, mid_half_ticks: Tick | None) -> None:
         """Add a fill that was not booked before."""
@@ -89,7 +91,7 @@ class Results:
     def mark(self, mark_tick: Tick, now_ns: Ns) -> Atoms:
         """Value everything at this price and return the fall from the UTC day's high (>= 0)."""
         profit, day, high = self.pnl(mark_tick), _day(now_ns), self._high
-        self.marked_atoms = profit
+        self.marked_atoms, self.mark_tick = profit, mark_tick
         if high is None or high[0] != day or profit > high[1]:
             self._high = high = (day, profit)
         return high[1] - profit
