@@ -29,10 +29,11 @@ from engine.runtime.config import Config, parse_config
 from engine.runtime.journal_reader import verify
 from engine.runtime.live import Ending, Live
 from engine.runtime.operating import Operating
+from engine.runtime.person_file import read_text
 from engine.runtime.redaction import Redactor
 from engine.runtime.simulated_chain import SimulatedNode
 from engine.runtime.treasury_facts import FactsFile, parse_facts
-from engine.runtime.treasury_file import TreasuryFile, read_text
+from engine.runtime.treasury_file import TreasuryFile
 from engine.sim.chain import ChainParams, SimulatedChain
 from engine.sim.market import SyntheticMarket
 from engine.sim.market_presets import PRESETS

@@ -11,6 +11,7 @@ import typer
 from engine.cli.lint_names import Finding, Rule
 from engine.cli.lint_rules import findings_in, modules_of
 from engine.cli.show import as_json, as_text
+from engine.runtime.person_file import read_text
 from engine.runtime.plugins import GROUP
 from engine.values.errors import UserError
 
@@ -61,13 +62,9 @@ def lint_files(files: Iterable[Path]) -> tuple[list[Path], list[Finding]]:
 
 
 def _source(file: Path) -> str:
+    text = read_text(file)
     try:
-        text = file.read_text(encoding="utf-8")
         compile(text, str(file), "exec", dont_inherit=True)
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: byte {error.start} is not UTF-8 text") from error
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None) or 1
         raise UserError(f"{file}:{line}: not Python: {error}") from error

@@ -11,6 +11,7 @@ from engine.cli.loading import load_all
 from engine.cli.peg_rules import page_of, rules_of, text_of
 from engine.cli.show import as_json
 from engine.runtime.config import load_config
+from engine.runtime.person_file import read_text
 from engine.values.errors import UserError
 from engine.values.table_check import problems
 from strategies.peg import PegParams
@@ -60,11 +61,7 @@ def _pegs(file: Path) -> list[tuple[str, PegParams]]:
 
 def _table(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: byte {error.start} is not UTF-8 text") from error
+        return tomllib.loads(read_text(file))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UserError(f"{file}: not TOML: {error}") from error
 

@@ -9,12 +9,12 @@ import typer
 from engine.cli.playbook_page import page_of
 from engine.cli.playbook_view import as_answer, row_views, text_lines
 from engine.cli.show import as_json, as_text
+from engine.runtime.person_file import read_text
 from engine.trading.playbook import Playbook
 from engine.trading.playbook_diff import Change, changes, numbers_changed
 from engine.trading.playbook_file import load_playbook
 from engine.values.errors import UserError
 
-FILE_BYTES_MAX = 1_000_000
 File = Annotated[Path, typer.Argument(help="A playbook, as configs/playbook.toml.")]
 Json = Annotated[bool, typer.Option("--json", help="One object on the last line.")]
 
@@ -95,17 +95,7 @@ def _change_lines(change: Change) -> list[str]:
 
 def playbook_of(file: Path) -> Playbook:
     """The playbook in `file`, proved. Raises UserError with a line for each mistake."""
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise UserError(f"{file}: cannot be read: {error.strerror}") from error
-    if len(content) > FILE_BYTES_MAX:
-        raise UserError(f"{file}: larger than {FILE_BYTES_MAX} bytes")
-    try:
-        return load_playbook(content.decode(), str(file))
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: byte {error.start} is not UTF-8 text") from error
+    return load_playbook(read_text(file), str(file))
 
 
 def _write(file: Path, page: str) -> None:

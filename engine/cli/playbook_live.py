@@ -1,6 +1,5 @@
 """`ballast playbook load` and `what-if`: a playbook and the engine that runs by one."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +8,7 @@ from engine.cli.operate import DEFAULT_DIRECTORY, Json, Symbol, Where, ask
 from engine.cli.playbook import File, playbook_of
 from engine.cli.show import as_json, as_text
 from engine.cli.tables import question_lines, quote_line
+from engine.runtime.person_file import read_text
 
 Given = Annotated[str | None, typer.Option(help="As it is, if left out.")]
 
@@ -18,7 +18,7 @@ def load(
 ) -> None:
     """Load FILE into a running engine: whole, proved, and journaled with its hash and your name."""
     playbook = playbook_of(file)
-    answer = ask(at, "playbook", symbol=symbol, name=str(file), text=_text(file))
+    answer = ask(at, "playbook", symbol=symbol, name=str(file), text=read_text(file))
     if json:
         as_json(answer)
         return
@@ -69,7 +69,3 @@ def _outcome(told: dict[str, Any]) -> list[str]:
     )
     cover = f": cover {hedge['target']}, change {hedge['change']}" if "target" in hedge else ""
     return [*lines, f"    hedge: {hedge['stance']}{cover}; {hedge['why']}"]
-
-
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ import tomlkit
 from engine.runtime.action_driver import JOURNAL_NAME as DESK_NAME
 from engine.runtime.config import JOURNAL_NAME
 from engine.runtime.journal import JournalParams, open_journal
+from engine.runtime.person_file import read_text
 from engine.runtime.private_files import private_directory
-from engine.runtime.treasury_file import read_text
 from engine.runtime.treasury_rows import LOCK_COLUMNS, OBLIGATION_COLUMNS
 from engine.sim.quarter import Outcome
 from engine.treasury.amounts import Price

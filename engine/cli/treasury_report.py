@@ -11,7 +11,7 @@ from engine.cli.show import as_json, as_text
 from engine.cli.treasury_report_data import Wanted, input_of
 from engine.cli.treasury_report_files import answer_of, write_csv
 from engine.cli.treasury_text import table as text_table
-from engine.runtime.treasury_file import read_text
+from engine.runtime.person_file import read_text
 from engine.treasury.report import TreasuryReport, report_of
 from engine.treasury.report_input import DAYS_OF, Assumption, Period
 from engine.values.errors import UserError

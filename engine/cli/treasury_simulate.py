@@ -16,8 +16,9 @@ from engine.cli.show import as_json, as_text
 from engine.cli.treasury_desk import Json
 from engine.runtime.action_files import action_of
 from engine.runtime.authority_file import load_authority, load_roster
+from engine.runtime.person_file import read_text
 from engine.runtime.treasury_facts import PriceRow, price_of, scheme_of
-from engine.runtime.treasury_file import load_treasury, read_text
+from engine.runtime.treasury_file import load_treasury
 from engine.treasury.action_text import moment_text, summary
 from engine.treasury.authority import Authority
 from engine.treasury.facts import Scheme

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from engine.runtime.treasury_file import read_text
+from engine.runtime.person_file import read_text
 from engine.treasury.actions import problem
 from engine.treasury.authority import Authority
 from engine.treasury.dates import NS_PER_DAY, NS_PER_H

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import msgspec
 
-from engine.runtime.treasury_file import TreasuryFile, asset_rules, load_treasury, read_text
+from engine.runtime.person_file import read_text
+from engine.runtime.treasury_file import TreasuryFile, asset_rules, load_treasury
 from engine.treasury.authority import Authority
 from engine.treasury.authority_rows import authority_of
 from engine.treasury.dates import begin_ns

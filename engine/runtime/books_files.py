@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from engine.runtime.treasury_file import read_text
+from engine.runtime.person_file import read_text
 from engine.treasury.adjusting import OpeningLot
 from engine.treasury.amounts import Price
 from engine.treasury.measures import Measures

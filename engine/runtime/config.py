@@ -26,6 +26,7 @@ from engine.runtime.config_tables import (
     host_of,
 )
 from engine.runtime.journal import JournalParams
+from engine.runtime.person_file import read_text
 from engine.trading.risk import rows_problem
 from engine.treasury.bands import Bands
 from engine.values.errors import UserError
@@ -49,7 +50,6 @@ __all__ = [
     "with_urls",
 ]
 
-FILE_BYTES_MAX = 1_000_000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 SYMBOL = re.compile(r"[A-Z0-9]{1,20}/[A-Z0-9]{1,20}(:[A-Z0-9]{1,20})?")
 ID_PREFIX = re.compile(r"[a-z]{2,8}")
@@ -110,7 +110,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def load_config(path: Path) -> Config:
     """Read and check a config file. Raises UserError with one line for each mistake."""
-    return with_files(parse_config(_text_of(path), str(path)))
+    return with_files(parse_config(read_text(path), str(path)))
 
 
 def with_files(config: Config) -> Config:
@@ -120,22 +120,8 @@ def with_files(config: Config) -> Config:
     if config.treasury is not None:
         starting: Any = import_module(TREASURY_START)  # costs nothing where there is no treasury
         texts = starting.texts_of(config.treasury)
-    playbooks = {name: _text_of(Path(name)) for name in named}
+    playbooks = {name: read_text(Path(name)) for name in named}
     return msgspec.structs.replace(config, playbooks=playbooks, treasury_texts=texts)
-
-
-def _text_of(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > FILE_BYTES_MAX:
-        raise UserError(f"{path}: larger than {FILE_BYTES_MAX} bytes")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start} is not UTF-8 text") from error
 
 
 def parse_config(text: str, name: str) -> Config:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.runtime.config_tables import TreasuryConfig
-from engine.runtime.treasury_file import read_text
+from engine.runtime.person_file import read_text
 from engine.runtime.treasury_start import desk_words
 from engine.values.action_records import AuthoritySet, RosterSet
 from engine.values.errors import UserError

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
+from engine.runtime.person_file import read_text
 from engine.runtime.treasury_facts import moment_ns
-from engine.runtime.treasury_file import read_text
 from engine.treasury.params import HOURS_MAX
 from engine.treasury.placement import Rate
 from engine.treasury.placement_params import PlacementParams

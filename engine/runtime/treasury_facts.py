@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from engine.runtime.person_file import read_bytes
 from engine.runtime.treasury_file import TreasuryFile
 from engine.treasury.amounts import Asset, Price
 from engine.treasury.depth import LEVELS_MAX, DepthBook, Level
@@ -98,13 +99,7 @@ class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 def facts_file(path: Path) -> FactsFile:
     """Read and check a file of facts. Raises UserError with a line for each mistake."""
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > FILE_BYTES_MAX:
-        raise UserError(f"{path}: larger than {FILE_BYTES_MAX} bytes")
+    content = read_bytes(path, FILE_BYTES_MAX)
     try:
         table = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

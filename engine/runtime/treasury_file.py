@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.runtime.person_file import read_text
 from engine.treasury.authority import AssetRule
 from engine.treasury.authority_check import params_problems
 from engine.treasury.authority_params import AuthorityParams
@@ -28,8 +29,6 @@ from engine.values.errors import UserError
 from engine.values.table_check import problems
 from engine.values.treasury_words import LimitRow
 from engine.values.units import NS_PER_S, scaled
-
-FILE_BYTES_MAX = 1_000_000
 
 
 class FilesParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,21 +83,6 @@ def parse_treasury(text: str, name: str) -> TreasuryFile:
 def treasury_digest(file: TreasuryFile) -> str:
     """SHA-256 of the canonical form: comments, order and spelling do not change it."""
     return hashlib.sha256(msgspec.json.encode(file, order="sorted")).hexdigest()
-
-
-def read_text(path: Path) -> str:
-    """The text of a file that a person wrote. Raises UserError."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(content) > FILE_BYTES_MAX:
-        raise UserError(f"{path}: larger than {FILE_BYTES_MAX} bytes")
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: byte {error.start} is not UTF-8 text") from error
 
 
 def _disagreements(file: TreasuryFile) -> Iterator[str]:

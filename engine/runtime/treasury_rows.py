@@ -11,7 +11,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from engine.runtime.treasury_file import TreasuryFile, read_text
+from engine.runtime.person_file import read_text
+from engine.runtime.treasury_file import TreasuryFile
 from engine.treasury.dates import NS_PER_H
 from engine.treasury.params import HOURS_MAX
 from engine.values.errors import UserError

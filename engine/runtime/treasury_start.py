@@ -9,7 +9,8 @@ from pathlib import Path
 
 from engine.runtime.authority_file import authority_in, authority_word, roster_in, roster_word
 from engine.runtime.config_tables import TreasuryConfig
-from engine.runtime.treasury_file import TreasuryFile, parse_treasury, read_text, treasury_digest
+from engine.runtime.person_file import read_text
+from engine.runtime.treasury_file import TreasuryFile, parse_treasury, treasury_digest
 from engine.runtime.treasury_rows import locks_in, obligations_in
 from engine.runtime.treasury_statements import balances_in
 from engine.values.action_records import AuthoritySet, RosterSet

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from engine.runtime.treasury_file import TreasuryFile, load_treasury, read_text, treasury_digest
+from engine.runtime.person_file import read_text
+from engine.runtime.treasury_file import TreasuryFile, load_treasury, treasury_digest
 from engine.runtime.treasury_rows import locks_of, obligations_of
 from engine.runtime.treasury_statements import balances_in
 from engine.values.errors import UserError
