@@ -72,11 +72,11 @@ def run_backtest(
         wanted.latency, wanted.feed, lambda path: ways_of(data.sessions, path, wanted.latency)
     )
     found = _with_fees(data, _terms(wanted))
-    accounts, money = _accounts(config, found, wanted)
-    engine = _engine(config, name, found)
+    accounts, money = accounts_of(config, found, wanted)
+    engine = engine_over(config, name, found)
     run = Backtest(engine, accounts, Params(seed=wanted.seed, latency=delays), watch)
     began_s = time.perf_counter()
-    result = run.run(found.shown(found.facts()), _Opening(config, found))
+    result = run.run(found.shown(found.facts()), OpeningWords(config, found))
     fees = {m: [i.maker_fee_ppm, i.taker_fee_ppm] for m, i in found.instruments.items()}
     assumed = {
         **msgspec.structs.asdict(wanted),
@@ -103,7 +103,7 @@ def _queue_note(queue: str) -> list[str]:
     return [f"the queue model is of the file {digest[:12]}"] if digest else []
 
 
-class _Opening:
+class OpeningWords:
     """The config's own ratings and its treasury's files, told at the start; iterated once the data
     has a first moment."""
 
@@ -120,7 +120,7 @@ class _Opening:
                 yield rating_of(market, first_ns)
 
 
-def _engine(config: Config, name: str, data: Data) -> Engine:
+def engine_over(config: Config, name: str, data: Data) -> Engine:
     """The engine over those markets of the config that the data holds."""
     both = [
         (market, strategy)
@@ -151,7 +151,7 @@ def _engine(config: Config, name: str, data: Data) -> Engine:
 # --- money --------------------------------------------------------------------------------------
 
 
-def _accounts(
+def accounts_of(
     config: Config, data: Data, wanted: Wanted
 ) -> tuple[dict[str, Account], dict[str, str]]:
     """An account a venue, and what it opens with as text."""

@@ -6,7 +6,7 @@ import msgspec
 
 from engine.cli.backtest_data import Data
 from engine.cli.backtest_flags import latency_of
-from engine.cli.backtest_run import Wanted, _accounts, _engine, _Opening
+from engine.cli.backtest_run import OpeningWords, Wanted, accounts_of, engine_over
 from engine.cli.progress import shown
 from engine.cli.rebuild import config_of
 from engine.cli.review_data import WORDS, Found, data_for, events_of, playbook_of_then
@@ -152,13 +152,13 @@ def _run(session: Session, data: Data, told: list[list[Event]], way: Way) -> dic
     """One life. Everything but the words is as in `ballast backtest` with its usual flags."""
     config, wanted = config_of(session.header), Wanted()
     name = f"the recorded config of session {session.header.epoch}"
-    accounts, _ = _accounts(config, data, wanted)
-    engine, noted = _engine(config, name, data), Noted(data.instruments)
+    accounts, _ = accounts_of(config, data, wanted)
+    engine, noted = engine_over(config, name, data), Noted(data.instruments)
     latency = latency_of(wanted.latency, wanted.feed)
     params = Params(seed=wanted.seed, latency=latency, sample_ns=SAMPLE_NS)
     facts = merged([*told, data.facts()])
     result = Backtest(engine, accounts, params, noted).run(
-        shown(facts, f"facts, {way}"), _Opening(config, data)
+        shown(facts, f"facts, {way}"), OpeningWords(config, data)
     )
     lives: dict[str, Run] = {}
     for market, item in data.instruments.items():

@@ -10,7 +10,14 @@ import msgspec
 import tomlkit
 
 from engine.cli.backtest_data import Data, data_of
-from engine.cli.backtest_run import Ran, Wanted, _accounts, _engine, _Opening, run_backtest
+from engine.cli.backtest_run import (
+    OpeningWords,
+    Ran,
+    Wanted,
+    accounts_of,
+    engine_over,
+    run_backtest,
+)
 from engine.cli.new_market import SPECS, START_NS
 from engine.cli.new_strategy import filled
 from engine.runtime.config import Config, load_config, parse_config
@@ -89,11 +96,11 @@ class SimVenue:
         item, preset = market_of(config)
         crowd = Crowd(item, preset, seed)
         data = _synthetic(item, lambda: [crowd.snapshot(self.clock.now_ns)], "")
-        accounts, _ = _accounts(config, data, Wanted())
-        engine = _engine(config, config.name, data)
+        accounts, _ = accounts_of(config, data, Wanted())
+        engine = engine_over(config, config.name, data)
         self.decisions, self.alerts = [], []
         self._trial = Trial(engine, accounts[item.venue], crowd, self._watch)
-        self._trial.begin(self.clock.now_ns, _Opening(config, data))
+        self._trial.begin(self.clock.now_ns, OpeningWords(config, data))
 
     def strike(self, fault_id: str, seconds: float | None = None) -> None:
         """Begin a fault by its id ("F01"); it ends by itself. Raises UserError for another id."""

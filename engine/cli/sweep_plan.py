@@ -12,7 +12,7 @@ import tomlkit
 
 from engine.cli.backtest_data import Data, data_of
 from engine.cli.backtest_flags import plugged_hash
-from engine.cli.backtest_run import Wanted, _accounts, _engine, check_flags
+from engine.cli.backtest_run import Wanted, accounts_of, check_flags, engine_over
 from engine.cli.loading import load_all
 from engine.cli.sweep_job import CODE_HASH, Job
 from engine.cli.sweep_keys import assumed_with, axes_of, with_settings
@@ -66,8 +66,8 @@ def _job(asked: Asked, table: dict[str, Any], settings: Settings, data: Data) ->
     """Everything of the run is made once here, but for the run itself."""
     config, loaded, wanted = _checked(asked, table, settings)
     with _named(settings):
-        _accounts(config, data, wanted)
-        _engine(config, str(asked.config), data)
+        accounts_of(config, data, wanted)
+        engine_over(config, str(asked.config), data)
     hashes = tuple(each.file_hash for each in loaded)
     models = plugged_hash(wanted.queue)
     whole = [config_hash(config), hashes, CODE_HASH, wanted, models, data.hash, asked.step_ns]
