@@ -17,6 +17,7 @@ import tomlkit
 
 from adapters.loopback.config import VenueConfig, atoms, btt_usdt
 from adapters.loopback.keys import KeyPair, new_hmac
+from adapters.loopback.orders import Order
 from adapters.loopback.venue import LoopbackVenue, Truth
 from engine.cli.assemble import running
 from engine.cli.demo_venue import flat
@@ -42,9 +43,11 @@ from engine.values.events import (
     RatingSet,
     Resume,
 )
-from engine.values.records import Alert, Opening
+from engine.values.records import Alert, Opening, StateChanged
 from engine.values.step import Step
 from engine.values.units import NS_PER_S
+from tests import patience
+from tests.patience import PATIENCE_S, Bystander, RanOut
 from tests.plain_demo import plain_demo
 from tests.tcp_proxy import TcpProxy
 
@@ -53,19 +56,26 @@ ACCOUNT = "main"
 SYMBOL = "BTTUSDT"
 MARKET = "BTT/USDT@loopback"
 OPENING = {"BTT": atoms("200000000"), "USDT": atoms("1000")}
-PATIENCE_S = 30.0
-LOOK_EVERY_S = 0.004
+STIR_S = 0.5
 FAILURES = (OrderFailed, CancelFailed, QueryFailed)
 PATIENT = DisturbanceParams(lag_ns_max=NS_PER_S, journal_age_ns_max=NS_PER_S)
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bystander sees at one monotonic moment, in s: our word and the venue's."""
+    """Our word and the venue's from one monotonic moment on, in s, until the next moment.
+
+    `is_blind`: the engine knew that it did not see.
+    """
 
     at_s: float
     state: MarketState
     reason: str
+    is_blind: bool
     open_orders: int
+
+
+def is_no_quoting(moment: Moment) -> bool:
+    return moment.state is not MarketState.QUOTING
 
 
 class Acted(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,10 +93,13 @@ class Acted(msgspec.Struct, frozen=True, kw_only=True):
 class LiveWorld:
     """A venue and the engine on it. `proxies` stand before the venue by the name of a url."""
 
-    def __init__(self, venue: LoopbackVenue, live: Live, config: Config) -> None:
+    def __init__(
+        self, venue: LoopbackVenue, live: Live, config: Config, bystander: Bystander
+    ) -> None:
         self.venue = venue
         self.live = live
         self.config = config
+        self.bystander = bystander
         self.proxies: dict[str, TcpProxy] = {}
         self.alerts: list[Alert] = []
         self.acted: list[Acted] = []
@@ -96,6 +109,11 @@ class LiveWorld:
         live.engine.disturbances = Disturbances(PATIENT)
         self._process = live.engine.process
         live.engine.process = self._seen  # type: ignore[method-assign]
+        self._open = 0
+        store = venue.exchange.store
+        store.add = self._and_note(store.add)  # type: ignore[method-assign]
+        store.close = self._and_note(store.close)  # type: ignore[method-assign]
+        self._note(*self.maker.state)
 
     @property
     def maker(self) -> Maker:
@@ -164,27 +182,24 @@ class LiveWorld:
         await self.live.tell(Resume(market=MARKET, at_ns=now_ns, who="test", reason="seen"))
 
     async def stir_until(self, is_so: Callable[[], Any], what: str = "") -> None:
-        """Move the ladder to and fro until it has happened."""
+        """Move the ladder to and fro until it has happened. For what stays, once it has come."""
         deadline = time.monotonic() + PATIENCE_S
         for label in cycle((RatingLabel.STRONG_SELL, RatingLabel.STRONG_BUY)):
-            assert time.monotonic() < deadline, f"{what} did not happen"
             await self.rate(label)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(0.5):
-                    await self.until(is_so, what)
-                    break
+            with suppress(RanOut):
+                await self.until(is_so, what, STIR_S)
+                return
+            if time.monotonic() > deadline:
+                raise patience.ran_out(what, PATIENCE_S, self._instead())
 
     # --- waiting --------------------------------------------------------------------------------
 
-    async def until(self, is_so: Callable[[], Any], what: str = "", s: float = PATIENCE_S) -> None:
-        """Wait for something that is sure to come, however slow the machine is."""
-        deadline = time.monotonic() + s
-        while not is_so():
-            self._note()
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{what or 'it'} did not happen: {self.state} {self.reason}")
-            await asyncio.sleep(LOOK_EVERY_S)
-        self._note()
+    async def until(self, is_so: Callable[[], Any], what: str = "", s: float = PATIENCE_S) -> Any:
+        """Wait for something that is sure to come, however slow the machine is, and that stays.
+
+        What may be over between two looks is waited for in `moments` and `acted`, which miss none.
+        """
+        return await patience.until(is_so, what, s, self._instead)
 
     async def quoting(self) -> None:
         """Both sides stand at the venue and the engine says that it quotes."""
@@ -192,20 +207,36 @@ class LiveWorld:
 
     async def calm(self) -> None:
         """Quoting, and nothing is under way: no request, no order whose state is open."""
-        await self.until(lambda: self.quotes_both_sides() and self._is_calm(), "calm")
+        await self.until(lambda: self.quotes_both_sides() and self.is_calm(), "calm")
 
-    async def pulled(self) -> None:
-        """The engine says that it does not quote, and the venue holds nothing of ours."""
-        await self.until(lambda: self.state is not MarketState.QUOTING, "the pull")
-        await self.until(lambda: not self.truth().open_orders, "the last cancel")
+    async def moment(self, since_s: float, is_it: Callable[[Moment], bool], what: str) -> Moment:
+        """The first moment of a kind that began at `since_s` or later, though it may be over."""
+        found = await self.until(lambda: self._first(since_s, is_it), what)
+        assert isinstance(found, Moment)
+        return found
+
+    async def pulled(self, since_s: float) -> Moment:
+        """Since then the engine has said that it does not quote, and afterwards the venue held
+        nothing of ours: that moment. Both may be over by now."""
+        left = await self.moment(since_s, is_no_quoting, "the pull")
+        return await self.moment(left.at_s, lambda m: not m.open_orders, "the last cancel")
 
     def quotes_both_sides(self) -> bool:
-        sides = {order.side for order in self.truth().open_orders}
+        sides = {order.side for order in self.venue.exchange.store.open_orders(ACCOUNT)}
         return self.state is MarketState.QUOTING and len(sides) == 2
 
-    def _is_calm(self) -> bool:
+    def is_calm(self) -> bool:
         senders = self.live._senders.values()
         return not self.live.inbox and all(sender.is_idle for sender in senders)
+
+    def _instead(self) -> str:
+        return f"{self.state} {self.reason}; {self.moments[-3:]}"
+
+    def _first(self, since_s: float, is_it: Callable[[Moment], bool]) -> Moment | None:
+        """What held at `since_s` counts as begun then."""
+        later = [m for m in self.moments if m.at_s >= since_s]
+        before = self.moments[: len(self.moments) - len(later)][-1:]
+        return next((m for m in [*before, *later] if is_it(m)), None)
 
     # --- watching -------------------------------------------------------------------------------
 
@@ -214,35 +245,39 @@ class LiveWorld:
         live = self.maker.keeper.orders.live(MARKET) if isinstance(event, FAILURES) else []
         counted = {order.client_id: str(order.status) for order in live}
         self.acted.append(Acted(at_s=time.monotonic(), event=event, step=step, counted=counted))
+        for record in step.records:
+            if isinstance(record, StateChanged) and record.market == MARKET:
+                self._note(MarketState(record.after), record.reason)
+        self._note(*self.maker.state)
         return step
 
-    async def watch(self) -> None:
-        """Note each moment at which our word or the venue's changes."""
-        while True:
-            self._note()
-            await asyncio.sleep(LOOK_EVERY_S)
+    def _and_note(self, act: Callable[[Order], None]) -> Callable[[Order], None]:
+        """What the venue's store does, and the number of open orders after it."""
 
-    def _note(self) -> None:
-        state, reason = self.maker.state
-        open_orders = len(self.truth().open_orders)
+        def noted(order: Order) -> None:
+            act(order)
+            self._open = len(self.venue.exchange.store.open_orders(ACCOUNT))
+            self._note(*self.maker.state)
+
+        return noted
+
+    def _note(self, state: MarketState, reason: str) -> None:
         last = self.moments[-1] if self.moments else None
-        if last and (last.state, last.reason, last.open_orders) == (state, reason, open_orders):
-            return
-        self.moments.append(
-            Moment(at_s=time.monotonic(), state=state, reason=reason, open_orders=open_orders)
+        made = Moment(
+            at_s=time.monotonic(),
+            state=state,
+            reason=reason,
+            is_blind=self.blind(),
+            open_orders=self._open,
         )
+        if last is None or msgspec.structs.replace(last, at_s=made.at_s) != made:
+            self.moments.append(made)
 
     def blind(self) -> bool:
         """Whether the engine knows that it does not see: a doubt about book or wires."""
         standing = self.maker.standing
         sources = {"public link", "stalled", "book", "second stream"}
         return bool(standing.private_down or sources & standing.doubts.keys())
-
-    def gone_s(self, since_s: float) -> float:
-        """How long after `since_s` the venue first held nothing of ours."""
-        held = [m for m in self.moments if m.at_s >= since_s and not m.open_orders]
-        assert held, self.moments[-5:]
-        return held[0].at_s - since_s
 
     # --- the truth ------------------------------------------------------------------------------
 
@@ -329,6 +364,7 @@ async def live_world(
     write_key(key_file, pair)
     venue = setting.venue(pair)
     async with AsyncExitStack() as stack:
+        bystander = stack.enter_context(Bystander())
         await venue.start()
         stack.push_async_callback(venue.stop)
         urls = flat(venue.urls())
@@ -342,7 +378,7 @@ async def live_world(
         path.write_text(tomlkit.dumps(table))
         config = load_config(path)
         async with running(config, "a test's config", Redactor()) as live:
-            world = LiveWorld(venue, live, config)
+            world = LiveWorld(venue, live, config, bystander)
             world.proxies = proxies
             async with _driven(world):
                 await world.until(lambda: setting.is_ready(world), "the beginning")
@@ -355,17 +391,12 @@ async def live_world(
 @asynccontextmanager
 async def _driven(world: LiveWorld) -> AsyncIterator[None]:
     """The engine runs while this lasts; then the venue heals and the engine ends in order."""
-    watcher = asyncio.create_task(world.watch())
     run = asyncio.create_task(world.live.run())
     try:
         yield
     except BaseException:
         await _stopped(world, run)
         raise
-    finally:
-        watcher.cancel()
-        with suppress(asyncio.CancelledError):
-            await watcher
     ending = await _stopped(world, run)
     assert ending.open_orders == 0, ending
 
@@ -375,4 +406,5 @@ async def _stopped(world: LiveWorld, run: asyncio.Task[Ending]) -> Ending:
     for proxy in world.proxies.values():
         proxy.let_through()
     world.live.stop("the test")
-    return await asyncio.wait_for(run, PATIENCE_S)
+    async with patience.in_time("the end of the engine"):
+        return await run
