@@ -60,6 +60,16 @@ class Accounts:
     def names(self) -> list[str]:
         return list(self._accounts)
 
+    def move(self, name: str, asset: str, amount: Atoms) -> None:
+        """Money that came from outside, or left where it is below 0, without any trade.
+
+        Raises Refusal where not so much is free; then nothing has changed.
+        """
+        if self._accounts[name].free.get(asset, 0) + amount < 0:
+            raise insufficient_balance()
+        self._accounts[name].receive(asset, amount)
+        self.outside[asset] -= amount
+
     def total(self) -> dict[str, Atoms]:
         """What all accounts, the fees and the outside hold together, assets with 0 left out."""
         total: dict[str, Atoms] = defaultdict(int)

@@ -10,6 +10,7 @@ from itertools import count
 import msgspec
 from aiohttp import web
 
+from adapters.loopback import reports
 from adapters.loopback.api import Api
 from adapters.loopback.config import VenueConfig
 from adapters.loopback.delivery import Delivery
@@ -75,6 +76,7 @@ class LoopbackVenue:
         self.server: Server
         self.port = 0
         self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self.replays: dict[str, Replay] = {}
         self.faults.on_start(self._begin)
@@ -102,8 +104,7 @@ class LoopbackVenue:
             self.server.application(), access_log=None, shutdown_timeout=_SHUTDOWN_S
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, port)
-        await site.start()
+        await self._listen(port)
         self.port = self._runner.addresses[0][1]
         self.faults.plan(self._script, now_ns)
         self._tasks.append(asyncio.create_task(self._live(), name="loopback venue"))
@@ -128,6 +129,27 @@ class LoopbackVenue:
             for wire in self.delivery.wires():
                 wire.cut()
             await self._runner.cleanup()
+
+    async def shut(self) -> None:
+        """Nobody is answered: connections end and new ones are refused. Its markets live on."""
+        assert self._runner is not None
+        assert self._runner.server is not None
+        if self._site is not None:
+            await self._site.stop()
+            self._site = None
+        for wire in self.delivery.wires():
+            wire.cut()
+        await self._runner.server.shutdown(_SHUTDOWN_S)
+
+    async def reopen(self) -> None:
+        """Listen again at the same address. Raises OSError where it was taken meanwhile."""
+        if self._site is None:
+            await self._listen(self.port)
+
+    async def _listen(self, port: int) -> None:
+        assert self._runner is not None
+        self._site = web.TCPSite(self._runner, HOST, port)
+        await self._site.start()
 
     def urls(self) -> dict[str, object]:
         """What an unmodified ccxt needs: `exchange.urls["api"]` extended by this, deeply."""
@@ -168,6 +190,15 @@ class LoopbackVenue:
             counters=calls | self.exchange.counters | self.api.limiter.counters,
             faults=list(self.faults.log),
         )
+
+    def move(self, account: str, asset: str, amount: Atoms) -> None:
+        """A deposit, or a withdrawal where it is below 0. Raises Refusal where it is not free."""
+        accounts, now_ns = self.exchange.accounts, self._clock()
+        accounts.move(account, asset, amount)
+        accounts[account].updated_ns = now_ns
+        shown = reports.position(accounts[account], [asset], now_ns)
+        self.exchange.outbox.tell(account, shown)
+        self.delivery.deliver()
 
     def _open_recording(self, symbol: str, recording: Recording) -> None:
         market = RecordedMarket(self.exchange, symbol)

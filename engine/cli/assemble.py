@@ -55,12 +55,15 @@ PATIENCE_S = 120.0
 
 
 @asynccontextmanager
-async def running(config: Config, name: str, redactor: Redactor) -> AsyncIterator[Live]:
+async def running(
+    config: Config, name: str, redactor: Redactor, clock: MonotonicClock | None = None
+) -> AsyncIterator[Live]:
     """An engine with its journal, venues and control socket open; `name` is the config's file.
 
-    Raises UserError for whatever the config, its keys or the venue's list of markets lacks.
+    `clock` is another than the machine's, for who simulates time. Raises UserError for whatever
+    the config, its keys or the venue's list of markets lacks.
     """
-    clock = MonotonicClock()
+    clock = clock or MonotonicClock()
     loaded = load_all(config, name)
     options = venue_options(config, name)
     async with AsyncExitStack() as stack:

@@ -35,3 +35,22 @@ class MonotonicClock:
         step_ns = offset_ns - self._offset_ns
         self._offset_ns = offset_ns
         return step_ns
+
+
+class LeapingTime:
+    """Time of a simulation that runs as fast as ours and now and then leaps ahead.
+
+    Whoever lives in it asks the same one: `MonotonicClock(time.now_ns, time.now_ns)` is its clock,
+    in which a leap is what a machine that slept would see on a clock that went on meanwhile.
+    """
+
+    def __init__(self, begin_ns: Ns, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        self._monotonic_ns = monotonic_ns
+        self._anchor_ns = begin_ns - monotonic_ns()
+
+    def now_ns(self) -> Ns:
+        return self._anchor_ns + self._monotonic_ns()
+
+    def leap_to(self, at_ns: Ns) -> None:
+        """Now it is `at_ns`, or as late as it was: time never goes back."""
+        self._anchor_ns += max(0, at_ns - self.now_ns())
