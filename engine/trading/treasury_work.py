@@ -31,6 +31,8 @@ LOOKED_AFTER = (Timer, VenueState, Fill, OrderReport)
 """After these a conversion may go on, or may have come further."""
 PATIENCE_NS = 600 * NS_PER_S
 """So long the daily check and what is allowed wait for every market to be measured."""
+ASLEEP_NS = 60 * NS_PER_S
+"""Who has not looked for so long has not waited: the machine slept."""
 
 
 class TreasuryWork:
@@ -44,7 +46,8 @@ class TreasuryWork:
         self.conversions = conversions
         self._hands = Hands(steward, conversions)
         self._due_ns: Ns = 0
-        self._began_ns: Ns = 0
+        self._looked_ns: Ns = 0
+        self._measured_ns: Ns = 0
 
     def __repr__(self) -> str:
         return f"<{self.steward!r} {self.actions!r} {self.conversions!r}>"
@@ -96,7 +99,6 @@ class TreasuryWork:
     # --- time -------------------------------------------------------------------------------------
 
     def _on_second(self, now_ns: Ns, step: Step) -> None:
-        self._began_ns = self._began_ns or now_ns
         treasury = self.steward.treasury
         if not treasury.holdings.is_whole:
             if self._wants_to_stop():
@@ -107,7 +109,7 @@ class TreasuryWork:
             price = facts.price(asset)
             if price is not None:
                 self.actions.desk.price(price)
-        is_ready = self._is_measured(now_ns) or now_ns - self._began_ns > PATIENCE_NS
+        is_ready = self._is_ready(now_ns)
         rebalancer = self.actions.rebalancer
         is_check = rebalancer is not None and is_ready and rebalancer.is_due(facts.at_ns)
         names = facts.scheme.assets if is_check else ()
@@ -116,14 +118,26 @@ class TreasuryWork:
         if is_ready or self._wants_to_stop():
             self.actions.act(self._hands, now_ns, step)
 
+    def _is_ready(self, now_ns: Ns) -> bool:
+        """Whether every market is measured, or has not been for as long as one waits."""
+        has_slept = now_ns - self._looked_ns > ASLEEP_NS
+        self._looked_ns = now_ns
+        is_measured = self._is_measured(now_ns)
+        if has_slept or is_measured:
+            self._measured_ns = now_ns
+        return is_measured or now_ns - self._measured_ns > PATIENCE_NS
+
     def _is_measured(self, now_ns: Ns) -> bool:
-        """Whether every market has a book that is vouched for and a volatility."""
+        """Whether every market of a venue that is not stopped has a book that is vouched for and a
+        volatility."""
         if self.conversions is None:
             return True
+        switches = self.conversions.desk.switches
         return all(
             leg.quoter.standing.may_quote_but_for(*NOT_SIGHT)
             and self.conversions.volatility(market, now_ns) is not None
             for market, leg in self.conversions.legs.items()
+            if not switches.stops_venue(leg.venue)
         )
 
     def _wants_to_stop(self) -> bool:
