@@ -7,6 +7,8 @@ from engine.trading.client_ids import ClientIds
 from engine.trading.hedge_desk import HedgeSetup
 from engine.trading.hedger import Hedger
 from engine.trading.maker import Maker, MakerParams
+from engine.trading.moved_money import moved_at
+from engine.trading.portfolio import OPENING
 from engine.trading.risk import Gate
 from engine.trading.strategy import Other
 from engine.trading.sweeps import Leg
@@ -109,6 +111,7 @@ class Neighbours:
         """What is held, owed, locked or allowed; what may be done; and what went into the books."""
         if isinstance(word, LedgerWord):
             step.records.append(word)
+            self._move(word)
         elif self.treasurer is None:
             return
         elif not isinstance(word, ActionWord):
@@ -129,6 +132,8 @@ class Neighbours:
                     sweeps.leg.gate.heed(bands)
 
     def remember(self, record: Record) -> None:
+        if isinstance(record, LedgerWord):
+            self._move(record)
         for maker in self._advised:
             if maker.quoter.guidance.advice is not None:
                 maker.quoter.guidance.advice.remember(record)
@@ -138,6 +143,17 @@ class Neighbours:
             self.treasurer.remember(record)
 
     # --- how ------------------------------------------------------------------------------------
+
+    def _move(self, word: LedgerWord) -> None:
+        """What people moved at a venue of ours is expected to be gone there, or to have come.
+
+        What moved before the account's first reading is in its opening balance.
+        """
+        keepers = {m.quoter.setup.instrument.venue: m.keeper for m in self._makers.values()}
+        for venue, keeper in keepers.items():
+            for asset, atoms in moved_at(word, venue):
+                if OPENING in keeper.portfolio.accounts(asset):
+                    keeper.portfolio.adjust(asset, atoms, word.at_ns)
 
     def _cover(self, event: Event, now_ns: Ns, step: Step) -> None:
         for record in list(step.records):

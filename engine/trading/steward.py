@@ -17,6 +17,7 @@ from engine.treasury.facts import Spent
 from engine.treasury.release import Release, bands_of_release
 from engine.treasury.treasury import Treasury, TreasuryRecord
 from engine.values.events import BookLost, Disconnected, Event, Fill, Stream, Timer, VenueState
+from engine.values.ledger_words import Paid, Received, TransferArrived, TransferSent
 from engine.values.records import Adjusted, HedgeMoved, Opening, OrderIntent, Record
 from engine.values.step import Step
 from engine.values.treasury_words import (
@@ -142,7 +143,7 @@ class Steward:
                 case Fill() if self._purchases.is_new(record):
                     self._fill(record, step)
                     is_news = True
-                case Adjusted():
+                case Adjusted() | TransferSent() | TransferArrived() | Paid() | Received():
                     is_news = self._count_at(record.venue, now_ns, step) or is_news
                 case HedgeMoved():
                     is_news = self._join(record) or is_news
@@ -183,9 +184,9 @@ class Steward:
         self.treasury.holdings.turn(traded.asset, spent, fill.at_ns)
 
     def _count_at(self, venue: str, now_ns: Ns, step: Step) -> bool:
-        """A person took money that moved without a trade into the ledger of the account."""
+        """Money that moved without a trade is in the ledger of the account: a person said so."""
         makers = [m for m in self._makers.values() if m.quoter.setup.instrument.venue == venue]
-        return bool(makers) and self._count(makers[0], now_ns, step)
+        return venue in self._counted and self._count(makers[0], now_ns, step)
 
     def _count(self, maker: Maker, now_ns: Ns, step: Step) -> bool:
         """The venue has shown what it holds. Told where it is news, with the books beside it."""
