@@ -1,8 +1,7 @@
 """`ballast peg`: what a peg's params promise, as a page for the users of the token."""
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -13,7 +12,7 @@ from engine.cli.show import as_json
 from engine.runtime.config import load_config
 from engine.runtime.person_file import read_text
 from engine.values.errors import UserError
-from engine.values.table_check import problems
+from engine.values.table_check import problems, toml_table
 from strategies.peg import PegParams
 
 app = typer.Typer(name="peg", help="Look at a peg's rules.", no_args_is_help=True)
@@ -45,7 +44,7 @@ def rules(
 
 
 def _pegs(file: Path) -> list[tuple[str, PegParams]]:
-    table = _table(file)
+    table = toml_table(read_text(file), str(file))
     if "markets" not in table:
         if found := problems(table, PegParams, ""):
             raise UserError("\n".join(f"{file}: {line}" for line in found))
@@ -57,13 +56,6 @@ def _pegs(file: Path) -> list[tuple[str, PegParams]]:
     if not found_pegs:
         raise UserError(f"{file}: no market's strategy is a peg")
     return found_pegs
-
-
-def _table(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(read_text(file))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UserError(f"{file}: not TOML: {error}") from error
 
 
 def _write(file: Path, text: str) -> None:

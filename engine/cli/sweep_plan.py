@@ -1,7 +1,6 @@
 """From a config, data and `--set` to jobs, with every mistake found before anything runs."""
 
 import hashlib
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +16,11 @@ from engine.cli.loading import load_all
 from engine.cli.sweep_job import CODE_HASH, Job
 from engine.cli.sweep_keys import assumed_with, axes_of, with_settings
 from engine.runtime.config import Config, config_hash, load_config, parse_config, with_files
+from engine.runtime.person_file import read_text
 from engine.runtime.plugins import LoadedStrategy
 from engine.sim.sweep import Axis, Run, Settings, grid
 from engine.values.errors import UserError
+from engine.values.table_check import toml_table
 from engine.values.units import Ns
 
 
@@ -48,7 +49,7 @@ def plan_of(asked: Asked) -> Plan:
     """Raises UserError, one line that names the flag, key or file, before anything has run."""
     base = load_config(asked.config)
     check_flags(asked.wanted)
-    table = tomllib.loads(asked.config.read_text())
+    table = toml_table(read_text(asked.config), str(asked.config))
     axes = axes_of(asked.sets, table)
     combinations = grid(axes)
     for axis in axes:  # one by one first: a mistake is then named by the one key that makes it

@@ -30,8 +30,8 @@ from engine.cli.treasury_desk import (
 from engine.runtime.action_driver import JOURNAL_NAME, desk_of
 from engine.runtime.action_files import load_action, load_word, save_word
 from engine.runtime.authority_file import load_authority
+from engine.runtime.person_file import BYTES_MAX, read_bytes
 from engine.runtime.signing import Signer
-from engine.runtime.treasury_file import FILE_BYTES_MAX
 from engine.treasury.action_bytes import (
     SIGNED_EVIDENCE,
     SIGNED_REQUEST,
@@ -49,6 +49,8 @@ from engine.values.action_records import Answered, Asked, EvidenceGiven
 from engine.values.action_words import Answer, Initiator, Override, Request, Role, Statement
 from engine.values.errors import UserError
 from engine.values.units import NS_PER_S
+
+DOCUMENT_BYTES_MAX = 100 * BYTES_MAX
 
 What = Annotated[str, typer.Argument(help="A file of a proposal, or its name at the desk.")]
 RoleFlag = Annotated[Role, typer.Option("--role", help="Your role on the roster.")]
@@ -216,9 +218,4 @@ def answer_line(answer: dict[str, Any]) -> str:
 
 
 def _digest_of_file(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(100 * FILE_BYTES_MAX)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
-    return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(read_bytes(path, DOCUMENT_BYTES_MAX)).hexdigest()

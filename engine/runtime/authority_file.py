@@ -14,7 +14,6 @@ absent = [{ from = 2026-12-20, until = 2027-01-03 }]    # days in UTC; back on t
 
 import datetime
 import hashlib
-import tomllib
 from pathlib import Path
 
 import msgspec
@@ -28,7 +27,7 @@ from engine.treasury.roster import problems as roster_problems
 from engine.values.action_records import Absence, AuthoritySet, Person, RosterSet
 from engine.values.action_words import Role
 from engine.values.errors import UserError
-from engine.values.table_check import problems
+from engine.values.table_check import problems, toml_table
 from engine.values.units import Ns
 
 DAY_ONE = datetime.date(1970, 1, 1).toordinal()
@@ -89,12 +88,7 @@ def load_roster(path: Path) -> list[Person]:
 
 def roster_in(text: str, path: str) -> list[Person]:
     """The people in a text; `path` is what mistakes are reported under. Raises UserError."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{path}: not TOML: {error}") from error
-    except RecursionError as error:
-        raise UserError(f"{path}: not TOML: nested too deeply") from error
+    table = toml_table(text, str(path))
     found = problems(table, RosterFile, "")
     people: list[Person] = []
     if not found:

@@ -6,7 +6,6 @@ the command is run in. Nothing about money or limits has a default.
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
 from importlib import import_module
@@ -31,7 +30,7 @@ from engine.trading.risk import rows_problem
 from engine.treasury.bands import Bands
 from engine.values.errors import UserError
 from engine.values.instrument import Instrument
-from engine.values.table_check import problems
+from engine.values.table_check import problems, toml_table
 
 __all__ = [
     "JOURNAL_NAME",
@@ -126,12 +125,7 @@ def with_files(config: Config) -> Config:
 
 def parse_config(text: str, name: str) -> Config:
     """The config in `text`; `name` is what its mistakes are reported under. Raises UserError."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{name}: not TOML: {error}") from error
-    except RecursionError as error:
-        raise UserError(f"{name}: not TOML: nested too deeply") from error
+    table = toml_table(text, name)
     found = secret_problems(table) or problems(table, Config, "")
     config = None if found else msgspec.convert(table, Config)
     if config is not None:

@@ -25,7 +25,6 @@ known answers could lead to. Both are refused.
 
 import hashlib
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
@@ -48,7 +47,7 @@ from engine.trading.playbook_grid import KNOWN, UNKNOWN, Row
 from engine.trading.posture import HedgeStance, Inventory, LimitStance, Posture, QuoteStance, Signal
 from engine.trading.rules import RulesParams
 from engine.values.errors import UserError
-from engine.values.table_check import problems
+from engine.values.table_check import problems, toml_table
 
 ROWS_MAX = 100
 """More rows than this nobody reads."""
@@ -117,12 +116,7 @@ def load_playbook(text: str, name: str) -> Playbook:
 
 def parse(text: str, name: str) -> Playbook:
     """The playbook in `text`, which only `check` proves. Raises UserError, a line a mistake."""
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{name}: not TOML: {error}") from error
-    except RecursionError as error:
-        raise UserError(f"{name}: not TOML: nested too deeply") from error
+    content = toml_table(text, name)
     found = problems(content, PlaybookTable, "")
     if not found:
         table = msgspec.convert(content, PlaybookTable)

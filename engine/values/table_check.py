@@ -2,13 +2,26 @@
 
 import difflib
 import re
+import tomllib
 import types
 from enum import Enum
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
+from engine.values.errors import UserError
+
 PLACE = re.compile(r"(?P<what>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?")
+
+
+def toml_table(text: str, name: str) -> dict[str, Any]:
+    """The TOML in `text`; `name` is what a mistake is reported under. Raises UserError."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{name}: not TOML: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{name}: not TOML: nested too deeply") from error
 
 
 def problems(value: Any, wanted: Any, path: str) -> list[str]:
