@@ -158,6 +158,32 @@ def test_a_buffer_for_what_has_no_price_is_never_enough() -> None:
     assert (one.is_breached, one.room.money) == (True, 0)
 
 
+def test_a_price_that_is_lost_begins_no_breach_and_ends_none() -> None:
+    made = limits(limit(Measure.STABLE_BUFFER, days=14))
+    owes = obligations(owed("a", 1, 10))
+    enough, short = seen("one", USDT=10**9), seen("one", USDT=1)
+    assert made.look(facts(enough, owes, price(1)), "a") == []
+    assert made.look(facts(enough, owes), "the price is lost") == []
+    assert [each.is_breached for each in made.findings] == [True], "and no room meanwhile"
+    assert made.look(facts(enough, owes, price(1)), "it is back") == []
+    assert [row.breached for row in made.look(facts(short, owes, price(1)), "spent")] == [True]
+    assert made.look(facts(short, owes), "lost again") == []
+    assert [row.breached for row in made.look(facts(enough, owes, price(1)), "b")] == [False]
+
+
+def test_tokens_beyond_their_ceiling_are_a_breach_without_any_price() -> None:
+    made = limits(limit(Measure.VENUE_SHARE, asset="BTT", share_ppm=400_000))
+    even = facts(seen("one", BTT=4), seen("two", BTT=6), price(1))
+    made.look(even, "a")
+    before = {each.subject for each in made.findings if each.is_breached}
+    moved = made.look(facts(seen("one", BTT=9), seen("two", BTT=1)), "b")
+    assert before == {"two"}
+    assert [(row.subject, row.breached) for row in moved] == [("one", True)]
+    made.look(facts(seen("one", BTT=4), seen("two", BTT=6)), "c")
+    ended = made.look(facts(seen("one", BTT=4), seen("two", BTT=6), price(1)), "d")
+    assert [(row.subject, row.breached) for row in ended] == [("one", False)]
+
+
 def test_daily_turnover_has_a_cap_in_tokens_and_in_money() -> None:
     row = limit(Measure.TURNOVER, asset="BTT", tokens="100", money="150")
     keeper = holdings(price(2))

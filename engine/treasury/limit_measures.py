@@ -31,7 +31,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One row as it stands. `subject` is the venue, or the business function, "" for all.
 
     For a floor `ceiling` is what there must be at least, and `room` what may still go. `why` says
-    what is not known, or which unit binds.
+    what is not known, or which unit binds. Of what is not known there is no room.
     """
 
     limit: str
@@ -44,6 +44,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     room: Both
     is_breached: bool
     why: str
+    is_unknown: bool = False
 
 
 References = Mapping[str, Price]
@@ -131,6 +132,7 @@ def _stable_buffer(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
             room=Both(None, room or 0),
             is_breached=needs is None or value < needs,
             why="" if needs is not None else "what is owed has no price",
+            is_unknown=needs is None,
         )
     ]
 
@@ -185,6 +187,7 @@ def _found(row: LimitRow, facts: Facts, subject: str, value: Both, ceiling: Both
         room=room,
         is_breached=any(spare is not None and spare < 0 for spare in (spare_atoms, spare_money)),
         why=why,
+        is_unknown=bool(row.asset) and facts.price(row.asset) is None,
     )
 
 

@@ -108,12 +108,21 @@ class Limits:
             for finding in findings_of(row, facts, self.references):
                 key = (finding.limit, finding.subject)
                 seen[key] = self._standing(key, finding, fact, facts.at_ns)
-                if self._note(key, is_breached=finding.is_breached):
+                if self._note(key, is_breached=self._is_passed(key, finding)):
                     moved.append(_moved(finding, facts, fact))
         gone = [one for key, one in self._standings.items() if key not in seen]
         self._standings = seen
         self._breached &= seen.keys()
         return [*reviewed, *moved, *_released(gone, facts, fact)]
+
+    def _is_passed(self, key: tuple[str, str], finding: Finding) -> bool:
+        """What is not known leaves no room, and is no news: it begins no breach and ends none.
+
+        A price that is lost for a moment, with the wire that brought it, moved nothing of ours.
+        """
+        if not finding.is_unknown:
+            return finding.is_breached
+        return key in self._breached or (finding.is_breached and not finding.is_floor)
 
     def _note(self, key: tuple[str, str], *, is_breached: bool) -> bool:
         """Whether that is news."""
