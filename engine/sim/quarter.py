@@ -10,6 +10,7 @@ from random import Random
 
 import msgspec
 
+from engine.sim.quarter_excess import Excess
 from engine.sim.quarter_hands import Hands
 from engine.sim.quarter_orders import Orders
 from engine.sim.quarter_rules import Rules
@@ -74,6 +75,7 @@ def run(setup: QuarterSetup) -> Outcome:
     world.begin()
     staff, orders = Staff(world), Orders(world)
     hands, rules = Hands(world, orders), Rules(world, staff)
+    excess = Excess(world, staff, rules)
     dice, ratings = Random(f"{setup.seed} maker"), []
     for step in range(setup.days * STEPS_OF_DAY + 1):
         world.now_ns = max(world.now_ns, BEGIN_NS + step * STEP_NS)
@@ -85,6 +87,7 @@ def run(setup: QuarterSetup) -> Outcome:
         rules.watch()
         _quote(world, dice)
         if step % STEPS_OF_DAY == CHECK_STEP:
+            excess.daily()
             rules.daily()
         staff.sign_all()
         world.take(world.desk.begin(world.now_ns))

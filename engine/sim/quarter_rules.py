@@ -1,6 +1,7 @@
 """What the people and the engine of the quarter do each day, by the policy: no forecast is read."""
 
 from engine.sim.quarter_buffer import missing_buffer
+from engine.sim.quarter_ground import Ground
 from engine.sim.quarter_setup import (
     ALPHA,
     BETA,
@@ -12,13 +13,12 @@ from engine.sim.quarter_setup import (
     WALLET,
 )
 from engine.sim.quarter_staff import Staff
-from engine.sim.quarter_world import WHO, World
+from engine.sim.quarter_world import WHO
 from engine.treasury.dates import NS_PER_DAY, NS_PER_H, day_of
 from engine.treasury.facts import Facts
 from engine.treasury.ladder import solve
 from engine.treasury.ladder_plan import actions_of
 from engine.treasury.ladder_sources import ladder_of
-from engine.treasury.rebalance import Rebalancer
 from engine.values.action_words import (
     Coins,
     Convert,
@@ -31,9 +31,7 @@ from engine.values.action_words import (
     Trigger,
     WidenLimit,
 )
-from engine.values.execution_records import Switched
 from engine.values.ledger_words import Paid
-from engine.values.rebalance_records import BandZone
 from engine.values.treasury_words import Lock, LockKind, Measure, ObligationPaid
 from engine.values.units import PPM, Atoms, Ns
 
@@ -54,10 +52,9 @@ ANNA, FAY, OTTO = "anna", "fay", "otto"
 
 
 class Rules:
-    def __init__(self, world: World, staff: Staff) -> None:
+    def __init__(self, world: Ground, staff: Staff) -> None:
         self._world = world
         self._staff = staff
-        self._rebalancer = Rebalancer(world.setup.rebalance)
         self._is_peg_told = False
         self.paid: dict[str, Ns] = {}
         self.ladders: list[str] = []
@@ -100,8 +97,7 @@ class Rules:
     # --- once a day -----------------------------------------------------------------------------
 
     def daily(self) -> None:
-        """In this order, each on the facts as they are then."""
-        self._rebalance()
+        """In this order, each on the facts as they are then; the engine's own look came first."""
         self._review()
         self._collect()
         self._stake()
@@ -109,20 +105,8 @@ class Rules:
             self._rehearse()
         self._staff.hand_in()
 
-    def _rebalance(self) -> None:
-        world = self._world
-        scores = {params.asset: world.treasury.score(params.asset) for params in world.setup.scores}
-        look = self._rebalancer.look(world.treasury.holdings.facts(), scores)
-        world.keep(*look.records)
-        for draft in look.drafts:
-            band = draft.band
-            if draft.action is not None and not self._staff.is_waiting("excess"):
-                terms = ("reserve", "excess", "over the upper band")
-                self._staff.engine_asks(draft.action, terms, 20)
-            elif band.zone is BandZone.UNDER and band.asset == BTT:
-                self._fill(band.venue, band.target_atoms - band.held_atoms)
-
-    def _fill(self, venue: str, atoms: Atoms) -> None:
+    def fill(self, venue: str, atoms: Atoms) -> None:
+        """A float that is under its band gets what it lacks from the wallet."""
         if self._world.is_down(venue) or self._staff.is_waiting("shortfall"):
             return
         atoms = min(atoms, self._world.held[WALLET, BTT]) // ONE * ONE
@@ -221,10 +205,8 @@ class Rules:
             self._override(Trigger.EXCHANGE_OUTAGE, BETA, OTTO, stop)
             self._climb()
         elif is_known and not world.is_down(BETA):
-            world.lock(lock for lock in world.locks if lock.name != UNKNOWN_LOCK)
-            world.stopped.discard(BETA)
-            world.keep(Switched(at_ns=world.now_ns, scope=Scope.VENUE, name=BETA, is_on=False,
-                                who=OTTO, reason="it answers again"))  # fmt: skip
+            world.lock([lock for lock in world.locks if lock.name != UNKNOWN_LOCK])
+            world.release(BETA)
 
     def _climb(self) -> None:
         """The ladder for what money is due soon and cannot be reached; most often nothing is."""

@@ -1,8 +1,8 @@
 """The simulated people: they ask, sign what they are asked to sign, and hand in evidence."""
 
-from typing import cast
+from collections.abc import Sequence
 
-from engine.sim.quarter_world import World
+from engine.sim.quarter_ground import Ground
 from engine.treasury.action_bytes import (
     SIGNED_EVIDENCE,
     SIGNED_REQUEST,
@@ -16,6 +16,7 @@ from engine.treasury.proposals import WAITING, Proposal, Status
 from engine.treasury.roster import is_absent
 from engine.values.action_records import Answered, Asked, EvidenceGiven, WordRefused
 from engine.values.action_words import Action, Answer, Initiator, Request, Statement
+from engine.values.records import Record
 
 VALID_H = 24
 
@@ -23,7 +24,7 @@ VALID_H = 24
 class Staff:
     """Everybody on the roster. Nobody signs what they asked for, and nobody signs twice."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Ground) -> None:
         self._world = world
         self._count = 0
         self.refused: list[str] = []
@@ -31,33 +32,26 @@ class Staff:
     def asks(self, who: str, action: Action, terms: tuple[str, str, str], hours: int) -> str:
         """A signed request by `who`; `terms` are (function, code, why). Its name; "" if refused."""
         world, role = self._world, self._role(who)
-        request = self._request((who, Initiator(role)), action, terms, hours)
+        request = self.request((who, Initiator(role)), action, terms, hours)
         body = encoded(request)
         signature = world.setup.keys.sign(who, SIGNED_REQUEST + body)
-        step = world.desk.take(Asked(at_ns=world.now_ns, body=body, signature=signature))
-        world.take(step)
-        return self._name(request.name, step.records)
-
-    def engine_asks(self, action: Action, terms: tuple[str, str, str], hours: int) -> str:
-        request = self._request(("engine", Initiator.ENGINE), action, terms, hours)
-        step = self._world.desk.ask(request)
-        self._world.take(step)
-        return self._name(request.name, step.records)
+        said = world.hear(Asked(at_ns=world.now_ns, body=body, signature=signature))
+        return self.note(request.name, said)
 
     def is_waiting(self, *codes: str) -> bool:
         """Whether something that was asked for with such a code has not ended."""
         ended = {Status.DONE, Status.FAILED, Status.REJECTED, Status.EXPIRED}
         return any(
             one.request.code in codes and one.status not in ended
-            for one in self._world.desk.proposals.all()
+            for one in self._world.proposals()
         )
 
     def sign_all(self) -> None:
         """Everybody who is there signs whatever still needs their role."""
         world = self._world
-        for name in [one.name for one in world.desk.proposals.all() if one.status in WAITING]:
+        for name in [one.name for one in world.proposals() if one.status in WAITING]:
             for person in world.setup.people:
-                proposal = world.desk.proposals[name]
+                proposal = world.proposal(name)
                 signed = {given.who for given in proposal.signatures}
                 is_wanted = any(person.role in slot for slot in proposal.open_slots)
                 is_free = person.name not in {proposal.request.who, *signed}
@@ -67,7 +61,7 @@ class Staff:
     def hand_in(self) -> None:
         """What must follow an override or a large action, by somebody who took no part."""
         world = self._world
-        for one in list(world.desk.proposals.all()):
+        for one in list(world.proposals()):
             took_part = {one.request.who, *(given.who for given in one.signatures)}
             free = [p.name for p in world.setup.people
                     if p.name not in took_part and not is_absent(p, world.now_ns)]  # fmt: skip
@@ -76,13 +70,13 @@ class Staff:
 
     # --- words ----------------------------------------------------------------------------------
 
-    def _request(
+    def request(
         self, who: tuple[str, Initiator], action: Action, terms: tuple[str, str, str], hours: int
     ) -> Request:
         self._count += 1
         now_ns = self._world.now_ns
         return Request(
-            desk=self._world.desk.authority.desk,
+            desk=self._world.setup.authority.desk,
             name=f"{terms[1]}-{self._count:04d}",
             at_ns=now_ns,
             expires_ns=now_ns + hours * NS_PER_H,
@@ -103,9 +97,8 @@ class Staff:
         )  # fmt: skip
         body = encoded(statement)
         signature = world.setup.keys.sign(who, SIGNED_STATEMENT + body)
-        step = world.desk.take(Answered(at_ns=world.now_ns, body=body, signature=signature))
-        world.take(step)
-        self._name(proposal.name, step.records)
+        said = world.hear(Answered(at_ns=world.now_ns, body=body, signature=signature))
+        self.note(proposal.name, said)
 
     def _give(self, who: str, name: str, item: str) -> None:
         world = self._world
@@ -117,12 +110,11 @@ class Staff:
             at_ns=world.now_ns, name=name, item=item, digest="ab" * 32, who=who,
             signature=signature,
         )  # fmt: skip
-        step = world.desk.take(given)
-        world.take(step)
-        self._name(name, step.records)
+        self.note(name, world.hear(given))
 
-    def _name(self, name: str, records: list[object] | object) -> str:
-        refused = [row for row in cast(list[object], records) if isinstance(row, WordRefused)]
+    def note(self, name: str, records: Sequence[Record]) -> str:
+        """`name` of what was asked for, "" where it was refused."""
+        refused = [row for row in records if isinstance(row, WordRefused)]
         self.refused += [f"{row.name}: {row.why}" for row in refused]
         return "" if refused else name
 

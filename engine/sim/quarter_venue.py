@@ -70,7 +70,7 @@ class CrowdMarket:
 
     def _warm_up(self, at_ns: Ns, price: float, seed: str) -> None:
         number = Random(seed).getrandbits(48)
-        self._crowd = SyntheticMarket(_preset(price), number, lambda: next(self._ids))
+        self._crowd = SyntheticMarket(crowd_preset(price), number, lambda: next(self._ids))
         self._book, self._trades = MatchingBook(), []
         self.now_ns = self._opened_ns = at_ns - WARM_NS
         for act in self._crowd.opening():
@@ -187,7 +187,7 @@ class PegMarket:
         ]
 
 
-def _preset(price: float) -> Preset:
+def crowd_preset(price: float) -> Preset:
     value = Value(
         mean_ticks=price,
         deviation_ticks=0.02 * price,

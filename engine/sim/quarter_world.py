@@ -24,14 +24,17 @@ from engine.treasury.action_desk import ActionDesk
 from engine.treasury.books import KINDS, Books, BooksSetup, Fact
 from engine.treasury.chart import Entry, Source
 from engine.treasury.dates import NS_PER_DAY
-from engine.treasury.desk_step import Begin, DeskStep
+from engine.treasury.desk_step import Begin, DeskStep, SignedWord
 from engine.treasury.facts import Volume
 from engine.treasury.lots import LotMethod
 from engine.treasury.measures import Measures
 from engine.treasury.pricing import PriceHistory
+from engine.treasury.proposals import Proposal
 from engine.treasury.treasury import Treasury
-from engine.values.action_records import RosterSet
+from engine.values.action_records import ActionRecord, RosterSet
+from engine.values.action_words import Scope
 from engine.values.events import Balance, Fill
+from engine.values.execution_records import Switched
 from engine.values.ledger_words import Held, HoldingsRead
 from engine.values.records import Listed, Opening, Record
 from engine.values.treasury_words import (
@@ -97,6 +100,25 @@ class World:
         """What the desk decided: its records, and what may begin."""
         self.keep(*step.records)
         self.begins += step.begins
+
+    def hear(self, word: SignedWord) -> list[ActionRecord]:
+        step = self.desk.take(word)
+        self.take(step)
+        return step.records
+
+    def proposals(self) -> list[Proposal]:
+        return self.desk.proposals.all()
+
+    def proposal(self, name: str) -> Proposal:
+        return self.desk.proposals[name]
+
+    def release(self, venue: str) -> None:
+        """It answers again: somebody turns the switch off."""
+        self.stopped.discard(venue)
+        self.keep(
+            Switched(at_ns=self.now_ns, scope=Scope.VENUE, name=venue, is_on=False,
+                     who="otto", reason="it answers again")
+        )  # fmt: skip
 
     @property
     def passed(self) -> list[LimitMoved]:
