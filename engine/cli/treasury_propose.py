@@ -27,7 +27,7 @@ from engine.cli.treasury_desk import (
     now_ns,
     running_inbox,
 )
-from engine.runtime.action_driver import JOURNAL_NAME, desk_of
+from engine.runtime.action_driver import desk_of
 from engine.runtime.action_files import load_action, load_word, save_word
 from engine.runtime.authority_file import load_authority
 from engine.runtime.person_file import BYTES_MAX, read_bytes
@@ -152,7 +152,7 @@ def _body_of(what: str, at: Path) -> bytes:
         if not found:
             raise UserError(f"{what[:60]}: neither a file nor a proposal of the engine at {at}")
         return bytes(found[0])
-    proposal = desk_of(at / JOURNAL_NAME, None).proposals.get(what)
+    proposal = desk_of(Desk(at=at).where.desk_journal, None).proposals.get(what)
     if proposal is None:
         raise UserError(f"{what[:60]}: neither a file nor a proposal at {at}")
     return proposal.body
