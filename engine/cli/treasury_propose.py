@@ -76,6 +76,8 @@ def propose(
 ) -> None:
     """Ask for ACTION. What is signed is shown first, made from the very bytes that are signed."""
     authority = load_authority(file)
+    _known("--function", function, authority.functions)
+    _known("--code", code, authority.codes)
     asked = load_action(action, authority)
     at_ns = now_ns()
     expires_ns = at_ns + hours * NS_PER_H
@@ -136,6 +138,12 @@ def evidence(
     signature = Signer(key).sign(SIGNED_EVIDENCE + evidence_body(unsigned))
     word = msgspec.structs.replace(unsigned, signature=signature)
     _hand_over(word, Desk(at=at), out, json)
+
+
+def _known(flag: str, given: str, known: list[str]) -> None:
+    """Before anything is signed: a word that the policy does not know would be refused."""
+    if given not in known:
+        raise UserError(f'{flag}: "{given[:40]}" is none of: {", ".join(known)}')
 
 
 def _body_of(what: str, at: Path) -> bytes:
