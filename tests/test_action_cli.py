@@ -219,22 +219,66 @@ def test_roster_check_says_who_is_missing(office: Office) -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"coins": {"asset": "DOGE", "amount": "1"}}, "coins.asset: DOGE is none of the assets"),
+        (
+            {"coins": {"asset": "DOGE", "amount": "1"}},
+            "coins.asset: DOGE is none of the assets: BTT, USDT",
+        ),
         ({"coins": {"asset": "BTT", "amount": "1e9"}}, "coins.amount: not a plain decimal"),
         ({"coins": {"asset": "BTT", "amount": "0"}}, "coins.atoms: must be more than 0"),
         ({"address": "TXthief"}, "TXthief is no address of cold wallet that the policy names"),
-        ({"type": "gift"}, "Invalid value 'gift'"),
-        ({"extra": 1}, "Object contains unknown field `extra`"),
+        ({"type": "gift"}, 'type: "gift" is none of them; there are: convert, rebalance, hedge, '),
+        ({"extra": 1}, "extra: unknown key"),
+        ({"to_place": "moon"}, 'the policy names no address of "moon"; it does of: cold wallet'),
+        (
+            {"type": "stop", "scope": "galaxy"},
+            "scope: invalid enum value 'galaxy'; it is one of: action, venue, asset, all",
+        ),
     ],
 )
 def test_a_bad_action_names_its_file_and_field(
     tmp_path: Path, change: dict[str, Any], fault: str
 ) -> None:
     path = tmp_path / "action.json"
-    path.write_text(json.dumps(TRANSFER | change))
+    table = TRANSFER | change
+    if table["type"] == "stop":
+        table = {"type": "stop", "name": "x", "scope": table["scope"]}
+    path.write_text(json.dumps(table))
     with pytest.raises(UserError) as caught:
         load_action(path, load_authority(SHIPPED))
     assert str(caught.value).startswith(f"{path}: {fault}")
+
+
+def test_an_override_names_what_may_trigger_it_and_what_it_may_do(tmp_path: Path) -> None:
+    path = tmp_path / "action.json"
+    table = {"type": "override", "trigger": "flood", "seen_ns": "2026-11-21T12:00:00Z",
+             "target": "loopback", "does": {"type": "dance"}}  # fmt: skip
+    path.write_text(json.dumps(table))
+    with pytest.raises(UserError) as caught:
+        load_action(path, load_authority(SHIPPED))
+    does, trigger = str(caught.value).splitlines()
+    assert does.startswith(f'{path}: does.type: "dance" is none of them; there are: stop, ')
+    assert trigger.startswith(f"{path}: trigger: invalid enum value 'flood'; it is one of: exch")
+    assert trigger.endswith("sudden impact")
+
+
+@pytest.mark.parametrize(
+    ("flag", "fault"),
+    [
+        ("--function", '--function: "fun" is none of: creator rewards, rebates, '),
+        ("--code", '--code: "fun" is none of: excess, shortfall, payout, '),
+    ],
+)
+def test_a_word_that_the_policy_does_not_know_is_named_with_those_it_does(
+    office: Office, flag: str, fault: str
+) -> None:
+    words = {"--function": "rebates", "--code": "payout", "--why": "x"} | {flag: "fun"}
+    code, text = office.ran(
+        "propose", str(office.action), "--file", str(SHIPPED),
+        *(part for pair in words.items() for part in pair),
+        *office.signs("anna", "finance"), *office.to,
+    )  # fmt: skip
+    assert (code, len(text.splitlines())) == (2, 1)
+    assert text.startswith(fault)
 
 
 def test_an_action_may_name_moments_and_spans(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_a_doubled_price_is_told_for_review(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["liquid", POLICY], "name the facts: --at CONFIG for a running engine, or --facts FILE"),
+        (["liquid", POLICY], "name the facts: --at CONFIG or DATA_DIR of an engine, or --facts"),
         (["liquid", "none.toml"], "name the facts"),
         (["check", "none.toml"], "none.toml: cannot be read: No such file or directory"),
         (["check", POLICY, "--facts", "none.json"], "none.json: cannot be read"),

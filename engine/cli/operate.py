@@ -9,7 +9,7 @@ from rich.console import Console
 
 from engine.cli.show import as_json
 from engine.cli.tables import status_table, why_lines
-from engine.runtime.config import SOCKET_NAME, load_config
+from engine.cli.whereabouts import whereabouts
 from engine.runtime.control import call
 from engine.values.errors import UserError
 
@@ -121,10 +121,6 @@ def _say(answer: dict[str, Any], json: bool) -> None:
 
 
 def _socket(at: Path) -> Path:
-    if at.is_dir():
-        return at / SOCKET_NAME
-    if at.suffix == ".toml":
-        return load_config(at).socket_path
-    if at == DEFAULT_DIRECTORY:
+    if at == DEFAULT_DIRECTORY and not at.exists():
         raise UserError("name the engine: --at CONFIG or --at DATA_DIR")
-    raise UserError(f"{at}: neither a config (.toml) nor a data directory")
+    return whereabouts(at).socket

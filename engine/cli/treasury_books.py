@@ -104,7 +104,7 @@ def rebuilt(wanted: Wanted) -> Rebuilt:
     path = journal_path(wanted.place)
     chain = verify(path)
     rows = [] if chain.problem else list(read(path, kinds=KINDS))
-    instruments = _instruments(path, rows)
+    instruments = instruments_of(path, rows)
     measures = measures_of(instruments.values(), _money(wanted.money, instruments))
     setup = BooksSetup(
         measures=measures,
@@ -126,7 +126,7 @@ def rebuilt(wanted: Wanted) -> Rebuilt:
     return made
 
 
-def _instruments(path: Path, rows: list[Row]) -> dict[str, Instrument]:
+def instruments_of(path: Path, rows: list[Row]) -> dict[str, Instrument]:
     """As the journal says; for journals from before it did, as its recordings say."""
     found = {
         row.record.market: row.record.instrument for row in rows if isinstance(row.record, Listed)

@@ -37,7 +37,7 @@ Json = Annotated[bool, typer.Option("--json", help="One object on the last line.
 
 def calibrate_verb(file: File, place: Place, facts: FactsFiles = None, json: Json = False) -> None:
     """Hold the bands of FILE against the daily history in PLACE. Exit code 1 where one is off."""
-    world = world_of(file, told_by(facts or [], None))
+    world = world_of(file, told_by(facts or [], None, file))
     if world.file.rebalance is None:
         raise UserError(f"{file}: rebalance: missing; its calibration says what a band must bear")
     params = world.file.rebalance.calibration

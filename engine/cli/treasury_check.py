@@ -20,7 +20,7 @@ FactsFiles = Annotated[
 ]
 At = Annotated[
     Path | None,
-    typer.Option("--at", help="The config or data directory of a running engine: ask it."),
+    typer.Option("--at", help="An engine's config or data directory: ask it, or its journal."),
 ]
 Save = Annotated[Path | None, typer.Option(help="Keep what the engine said, for --facts.")]
 Json = Annotated[bool, typer.Option("--json", help="One object on the last line.")]
@@ -35,15 +35,16 @@ def liquid(
 ) -> None:
     """How much is liquid today, after all locks and obligations? Exit code 1 where some date is
     not covered."""
-    given = told_by(facts or [], at)
+    given = told_by(facts or [], at, file)
     if not given:
-        raise UserError("name the facts: --at CONFIG for a running engine, or --facts FILE")
-    answer = liquid_answer(world_of(file, given))
+        raise UserError("name the facts: --at CONFIG or DATA_DIR of an engine, or --facts FILE")
+    world = world_of(file, given)
+    answer = liquid_answer(world)
     _save(save, given)
     if json:
         as_json(answer)
     else:
-        as_text(*liquid_lines(answer))
+        as_text(*world.notes, *liquid_lines(answer))
     raise typer.Exit(0 if answer["first_uncovered"] is None else 1)
 
 
@@ -52,7 +53,7 @@ def check(file: File, facts: FactsFiles = None, at: At = None, json: Json = Fals
 
     Exit code 2 where something makes no sense, 1 where a limit is passed.
     """
-    given = told_by(facts or [], at)
+    given = told_by(facts or [], at, file)
     world = world_of(file, given)
     limits = limits_answer(world) if given else []
     passed = [row["limit"] for row in limits if row["is_breached"]]
@@ -61,6 +62,7 @@ def check(file: File, facts: FactsFiles = None, at: At = None, json: Json = Fals
         "file": str(file),
         "digest": treasury_digest(world.file),
         "sources": world.sources,
+        "notes": world.notes,
         "rows": [row.name for row in world.file.limits],
         "limits": limits,
         "reviews_due": reviews_answer(world),
@@ -68,7 +70,7 @@ def check(file: File, facts: FactsFiles = None, at: At = None, json: Json = Fals
     if json:
         as_json(answer)
     else:
-        as_text(*_lines(answer, world.file.money.name))
+        as_text(*world.notes, *_lines(answer, world.file.money.name))
     raise typer.Exit(1 if passed else 0)
 
 
@@ -76,7 +78,10 @@ def _lines(answer: dict[str, Any], money: str) -> list[str]:
     count = len(answer["rows"])
     lines = [f"{answer['file']}: fine; {count} limits; read {', '.join(answer['sources'])}"]
     if not answer["limits"]:
-        return [*lines, "name the facts to see where the limits stand: --at CONFIG or --facts FILE"]
+        return [
+            *lines,
+            "name the facts to see where the limits stand: --at CONFIG or DIR, or --facts FILE",
+        ]
     lines += limit_lines(answer["limits"], money)
     return lines + [
         f"{one['asset']}: the price is {one['ratio']:.2f} times that of the limits' last review; "

@@ -11,8 +11,9 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 import typer
 
+from engine.cli.whereabouts import Whereabouts, whereabouts
 from engine.runtime.action_answers import inbox, taken
-from engine.runtime.action_driver import JOURNAL_NAME, ActionDriver, Place, desk_of, open_driver
+from engine.runtime.action_driver import ActionDriver, Place, desk_of, open_driver
 from engine.runtime.action_talk import VERB
 from engine.runtime.authority_file import (
     authority_word,
@@ -21,8 +22,9 @@ from engine.runtime.authority_file import (
     roster_word,
 )
 from engine.runtime.clock import MonotonicClock
-from engine.runtime.config import SOCKET_NAME
 from engine.runtime.control import NotRunning, call
+from engine.runtime.journal_reader import read_last
+from engine.runtime.operating import moment_text
 from engine.runtime.private_files import private_directory
 from engine.runtime.treasury_facts import facts_file, price_of, scheme_of
 from engine.runtime.treasury_file import load_treasury
@@ -33,8 +35,14 @@ from engine.values.errors import UserError
 
 ANSWER_S = 10.0
 DEFAULT_DESK = Path("var/treasury")
+ENGINES = (
+    "the engine whose desk this is does not run; what waits is shown by inbox, and a word that is "
+    "signed with --out FILE can be handed in (inbox --take FILE) once it runs"
+)
 
-At = Annotated[Path, typer.Option("--at", help="The desk's directory, or a running engine's.")]
+At = Annotated[
+    Path, typer.Option("--at", help="A desk's directory, or an engine's: its config or directory.")
+]
 TreasuryFileFlag = Annotated[
     Path | None, typer.Option("--file", help="A treasury file: its [authority] comes into force.")
 ]
@@ -50,7 +58,7 @@ Answer = TypeVar("Answer")
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the desk is, and what to load into it before anything else.
+    """Where the desk is (`whereabouts`), and what to load into it before anything else.
 
     With `loads` false the treasury file is read for what it says of assets, and not brought into
     force; only a desk that has no policy yet begins with it.
@@ -63,6 +71,11 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     place: Place | None = None
     loads: bool = True
 
+    @property
+    def where(self) -> Whereabouts:
+        """Raises UserError. A desk of one's own may be begun in a new directory."""
+        return whereabouts(self.at, may_be_new=True)
+
 
 def who_runs() -> str:
     """The user of this process: who loads a file is in the journal."""
@@ -74,7 +87,9 @@ def on_desk(desk: Desk, act: Callable[[ActionDriver], Awaitable[Answer]]) -> Ans
 
     Every file is read and proved before anything is touched: a bad one changes nothing.
     """
-    clock = MonotonicClock()
+    clock, where = MonotonicClock(), desk.where
+    if where.keeps_desk:
+        raise NotRunning(f"{desk.at}: {ENGINES}")
     authority = load_authority(desk.file) if desk.file else None
     prices = _prices(desk)
     words: list[RosterSet | AuthoritySet] = []
@@ -85,14 +100,14 @@ def on_desk(desk: Desk, act: Callable[[ActionDriver], Awaitable[Answer]]) -> Ans
         words.append(roster_word(people, str(desk.roster), who_runs(), clock.now_ns()))
 
     async def session() -> Answer:
-        async with open_driver(desk.at, authority, desk.place, clock.now_ns) as driver:
+        async with open_driver(where.home, authority, desk.place, clock.now_ns) as driver:
             for price in prices:
                 driver.desk.price(price)
             await driver.load(words)
             await driver.tick()
             return await act(driver)
 
-    private_directory(desk.at)
+    private_directory(where.home)
     return asyncio.run(session())
 
 
@@ -115,8 +130,12 @@ def inbox_of(desk: Desk, *, is_all: bool) -> dict[str, Any]:
     answer = running_inbox(desk, is_all=is_all)
     if answer is not None:
         return answer
-    authority = load_authority(desk.file) if desk.file else None
-    return inbox(desk_of(desk.at / JOURNAL_NAME, authority), now_ns(), is_all=is_all)
+    authority, where = load_authority(desk.file) if desk.file else None, desk.where
+    found = inbox(desk_of(where.desk_journal, authority), now_ns(), is_all=is_all)
+    if not where.keeps_desk:
+        return found
+    [last] = read_last(where.journal, 1)
+    return found | {"note": f"NO ENGINE RUNS: as of {moment_text(last.at_ns)}, by its journal"}
 
 
 def running_inbox(desk: Desk, *, is_all: bool) -> dict[str, Any] | None:
@@ -126,7 +145,7 @@ def running_inbox(desk: Desk, *, is_all: bool) -> dict[str, Any] | None:
 
 def _from_engine(desk: Desk, args: dict[str, Any]) -> dict[str, Any] | None:
     """None where no engine runs there. Files are loaded by who runs the engine, not over it."""
-    socket = desk.at / SOCKET_NAME
+    socket = desk.where.socket
     if not socket.exists():
         return None
     try:

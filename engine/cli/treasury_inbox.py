@@ -81,5 +81,5 @@ def _lines(found: dict[str, Any]) -> list[str]:
         needs = f", needs {' and '.join(one['needs'])}" if one["needs"] else ""
         lines.append(f'{one["name"]}: {one["status"]}{needs}; row "{one["row"]}" ({one["tier"]})')
         lines.append(f"  {one['what']}, {worth}, until {one['expires']}")
-    lines = lines or ["nothing waits"]
+    lines = [*filter(None, [found.get("note", "")]), *(lines or ["nothing waits"])]
     return lines + [f"{alarm['level'].upper()}: {alarm['text']}" for alarm in found["alarms"]]

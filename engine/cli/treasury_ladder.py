@@ -43,9 +43,9 @@ def ladder(
 
     Exit code 1 where it cannot be done, with what is missing even so.
     """
-    given = told_by(facts or [], at)
+    given = told_by(facts or [], at, file)
     if not given:
-        raise UserError("name the facts: --at CONFIG for a running engine, or --facts FILE")
+        raise UserError("name the facts: --at CONFIG or DATA_DIR of an engine, or --facts FILE")
     world = world_of(file, given)
     params = emergency_of(world, file)
     plan, found = planned(world, params, (shortfall, deadline))
@@ -54,7 +54,7 @@ def ladder(
     if json:
         as_json({**answer_of(world, plan, found), "actions": actions, "out": names})
     else:
-        as_text(*lines_of(world.facts, plan, found))
+        as_text(*world.notes, *lines_of(world.facts, plan, found))
     raise typer.Exit(NOT_ENOUGH if plan.gap else 0)
 
 
@@ -105,6 +105,7 @@ def answer_of(world: World, plan: Plan, found: Picture) -> dict[str, Any]:
     possible_ns = plan.possible_ns
     return {
         "sources": world.sources,
+        "notes": world.notes,
         "at": moment_text(facts.at_ns),
         "money": money,
         "shortfall": _text(facts, money, plan.shortfall),

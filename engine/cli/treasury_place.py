@@ -33,9 +33,9 @@ def place(
 
     What is best becomes an action in a file, for `ballast treasury propose`.
     """
-    given = told_by(facts or [], at)
+    given = told_by(facts or [], at, file)
     if not given:
-        raise UserError("name the facts: --at CONFIG for a running engine, or --facts FILE")
+        raise UserError("name the facts: --at CONFIG or DATA_DIR of an engine, or --facts FILE")
     world = world_of(file, given)
     params = world.file.placement
     if params is None:
@@ -49,7 +49,7 @@ def place(
     if json:
         as_json({**answer_of(world, found), "out": None if out is None else str(out)})
     else:
-        as_text(*lines_of(world.facts, found))
+        as_text(*world.notes, *lines_of(world.facts, found))
 
 
 def save_action(path: Path, action: Any) -> None:
@@ -66,6 +66,7 @@ def answer_of(world: World, found: Placement) -> dict[str, Any]:
     facts = world.facts
     return {
         "sources": world.sources,
+        "notes": world.notes,
         "at": moment_text(found.at_ns),
         "asset": found.asset,
         "money": facts.scheme.money.name,

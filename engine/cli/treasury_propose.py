@@ -27,7 +27,7 @@ from engine.cli.treasury_desk import (
     now_ns,
     running_inbox,
 )
-from engine.runtime.action_driver import JOURNAL_NAME, desk_of
+from engine.runtime.action_driver import desk_of
 from engine.runtime.action_files import load_action, load_word, save_word
 from engine.runtime.authority_file import load_authority
 from engine.runtime.person_file import BYTES_MAX, read_bytes
@@ -76,6 +76,8 @@ def propose(
 ) -> None:
     """Ask for ACTION. What is signed is shown first, made from the very bytes that are signed."""
     authority = load_authority(file)
+    _known("--function", function, authority.functions)
+    _known("--code", code, authority.codes)
     asked = load_action(action, authority)
     at_ns = now_ns()
     expires_ns = at_ns + hours * NS_PER_H
@@ -138,6 +140,12 @@ def evidence(
     _hand_over(word, Desk(at=at), out, json)
 
 
+def _known(flag: str, given: str, known: list[str]) -> None:
+    """Before anything is signed: a word that the policy does not know would be refused."""
+    if given not in known:
+        raise UserError(f'{flag}: "{given[:40]}" is none of: {", ".join(known)}')
+
+
 def _body_of(what: str, at: Path) -> bytes:
     """The bytes of a proposal, from a file or from the journal of a desk. Raises UserError."""
     path = Path(what)
@@ -152,7 +160,7 @@ def _body_of(what: str, at: Path) -> bytes:
         if not found:
             raise UserError(f"{what[:60]}: neither a file nor a proposal of the engine at {at}")
         return bytes(found[0])
-    proposal = desk_of(at / JOURNAL_NAME, None).proposals.get(what)
+    proposal = desk_of(Desk(at=at).where.desk_journal, None).proposals.get(what)
     if proposal is None:
         raise UserError(f"{what[:60]}: neither a file nor a proposal at {at}")
     return proposal.body

@@ -6,11 +6,10 @@ from typing import cast
 
 import msgspec
 
-from engine.cli.journal import journal_path
 from engine.cli.treasury_books import Rebuilt, rebuilt, wanted_of
 from engine.cli.treasury_calibrate import NO_FLAGS, _floating
-from engine.cli.treasury_world import Told, World, socket_of, told_by, world_of
-from engine.runtime.action_driver import JOURNAL_NAME as DESK_NAME
+from engine.cli.treasury_world import Told, World, told_by, world_of
+from engine.cli.whereabouts import whereabouts
 from engine.runtime.action_driver import desk_of
 from engine.runtime.authority_file import load_authority
 from engine.runtime.journal_reader import read
@@ -63,7 +62,8 @@ def input_of(wanted: Wanted) -> ReportInput:
     journal = _journal(wanted.at)
     made = None if journal is None else rebuilt(wanted_of(journal, wanted.file, NO_FLAGS))
     desk = _desk_path(wanted)
-    sources = [*world.sources, *(str(path) for path in (journal, desk) if path is not None)]
+    read_here = dict.fromkeys(path for path in (journal, desk) if path is not None)
+    sources = [*world.sources, *map(str, read_here)]
     return ReportInput(
         period=wanted.period,
         days=wanted.days,
@@ -86,29 +86,25 @@ def input_of(wanted: Wanted) -> ReportInput:
 
 
 def _given(wanted: Wanted) -> list[Told]:
-    """A running engine first; of a stopped one only its journals are read."""
-    is_up = wanted.at is not None and socket_of(wanted.at).exists()
-    given = told_by(list(wanted.facts), wanted.at if is_up else None)
-    if not given and wanted.at is not None:
-        raise UserError(f"{wanted.at}: no engine runs here to tell balances: name --facts FILE too")
+    given = told_by(list(wanted.facts), wanted.at, wanted.file)
     if not given:
-        raise UserError("name the facts: --at CONFIG for a running engine, or --facts FILE")
+        raise UserError("name the facts: --at CONFIG or DATA_DIR of an engine, or --facts FILE")
     return given
 
 
 def _journal(at: Path | None) -> Path | None:
-    path = None if at is None else journal_path(at)
+    path = None if at is None else whereabouts(at).journal
     return path if path is not None and path.exists() else None
 
 
 def _desk_path(wanted: Wanted) -> Path | None:
-    """The desk's own journal: where a person said, or beside the engine's."""
+    """The journal that keeps the desk: where a person said, or the engine's, or beside it."""
     if wanted.desk is not None:
-        path = wanted.desk / DESK_NAME
+        path = whereabouts(wanted.desk).desk_journal
         if not path.exists():
             raise UserError(f"{path}: there is no desk")
         return path
-    journal = None if wanted.at is None else journal_path(wanted.at).parent / DESK_NAME
+    journal = None if wanted.at is None else whereabouts(wanted.at).desk_journal
     return journal if journal is not None and journal.exists() else None
 
 

@@ -9,7 +9,7 @@ import typer
 from engine.cli.show import as_json, as_text
 from engine.cli.treasury_desk import DEFAULT_DESK, At, Desk, Json, TreasuryFileFlag, now_ns, on_desk
 from engine.runtime.action_answers import roster_answer
-from engine.runtime.action_driver import JOURNAL_NAME, ActionDriver, desk_of
+from engine.runtime.action_driver import ActionDriver, desk_of
 from engine.runtime.authority_file import authority_word, load_authority, load_roster, roster_word
 from engine.runtime.signing import make_key
 from engine.treasury.action_text import moment_text
@@ -60,7 +60,7 @@ def load(
 @app.command()
 def show(at: At = DEFAULT_DESK, json: Json = False) -> None:
     """The roster that is in force at a desk."""
-    desk = desk_of(at / JOURNAL_NAME, None)
+    desk = desk_of(Desk(at=at).where.desk_journal, None)
     people = roster_answer(desk, now_ns())
     if json:
         as_json({"people": people})

@@ -26,6 +26,7 @@ def liquid_answer(world: World) -> dict[str, Any]:
     tokens = headline.token_atoms
     return {
         "sources": world.sources,
+        "notes": world.notes,
         "money": facts.scheme.money.name,
         "token": token,
         "within_h": world.file.liquid.within_h,

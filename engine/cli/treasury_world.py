@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from engine.runtime.config import SOCKET_NAME, load_config
-from engine.runtime.control import call
+from engine.cli.treasury_stopped import left_by
+from engine.cli.whereabouts import whereabouts
+from engine.runtime.control import NotRunning, call
 from engine.runtime.treasury_facts import (
     FactsFile,
     facts_file,
@@ -29,20 +30,22 @@ ANSWER_S = 5.0
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """`sources` names what was read, in order."""
+    """`sources` names what was read, in order; `notes` is what people must know of it first."""
 
     file: TreasuryFile
     facts: Facts
     limits: Limits
     sources: list[str]
+    notes: list[str]
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """One source of facts, and the same as plain JSON."""
+    """One source of facts, and the same as plain JSON. `note` says how old it is where it is."""
 
     name: str
     facts: FactsFile
     table: Any
+    note: str = ""
 
 
 def world_of(path: Path, given: list[Told]) -> World:
@@ -69,7 +72,8 @@ def world_of(path: Path, given: list[Told]) -> World:
     sources += [source.name for source in given]
     if not named:
         limits.look(holdings.facts(), sources[-1])
-    return World(file=file, facts=holdings.facts(), limits=limits, sources=sources)
+    notes = [source.note for source in given if source.note]
+    return World(file=file, facts=holdings.facts(), limits=limits, sources=sources, notes=notes)
 
 
 def row_facts(file: TreasuryFile, at_ns: int) -> Iterator[ObligationSet | LockSet]:
@@ -80,25 +84,30 @@ def row_facts(file: TreasuryFile, at_ns: int) -> Iterator[ObligationSet | LockSe
         yield locks_of(Path(file.files.locks), file, at_ns, "")
 
 
-def told_by(files: list[Path], at: Path | None) -> list[Told]:
-    """The picture of a running engine first, then those of files. Raises UserError."""
+def told_by(files: list[Path], at: Path | None, policy: Path) -> list[Told]:
+    """The picture of the engine at `at` first, then those of files. Raises UserError.
+
+    Of an engine that does not run it is what its journal says (`treasury_stopped`), read by what
+    `policy` says of assets; what a file tells of the same place is newer and stands alone.
+    """
     found = []
-    if at is not None:
-        table = call(socket_of(at), "account", {}, ANSWER_S)
-        found.append(Told(name=str(at), facts=parse_facts(table, str(at)), table=table))
     for path in files:
         facts = facts_file(path)
         found.append(Told(name=str(path), facts=facts, table=msgspec.to_builtins(facts)))
+    if at is not None:
+        found.insert(0, _engine(at, policy, [told.facts for told in found]))
     return found
 
 
-def socket_of(at: Path) -> Path:
-    """The control socket of the engine of a config, or of a data directory."""
-    if at.is_dir():
-        return at / SOCKET_NAME
-    if at.suffix == ".toml":
-        return load_config(at).socket_path
-    raise UserError(f"{at}: neither a config (.toml) nor a data directory")
+def _engine(at: Path, policy: Path, others: list[FactsFile]) -> Told:
+    where, note, name = whereabouts(at), "", str(at)
+    try:
+        table = call(where.socket, "account", {}, ANSWER_S)
+    except NotRunning:
+        now_ns = time.time_ns()
+        left = left_by(where, load_treasury(policy), others, now_ns)
+        table, note, name = left.table, left.note(now_ns), f"{where.journal} ({left.mark})"
+    return Told(name=name, facts=parse_facts(table, name), table=table, note=note)
 
 
 def _look(holdings: Holdings, limits: Limits, source: Told) -> Iterator[str]:

@@ -8,7 +8,7 @@ amount with the asset's own exponent; a text in a field whose name ends in `_ns`
 import re
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, get_args
 
 import msgspec
 
@@ -17,10 +17,15 @@ from engine.treasury.actions import problem
 from engine.treasury.authority import Authority
 from engine.treasury.dates import NS_PER_DAY, NS_PER_H
 from engine.treasury.desk_step import SignedWord
-from engine.values.action_words import Action
+from engine.values.action_words import Action, Emergency, Override
 from engine.values.errors import UserError
+from engine.values.table_check import joined, problems
 from engine.values.units import NS_PER_S, Ns, scaled
 
+Kinds: TypeAlias = dict[str, type[msgspec.Struct]]
+KINDS: Kinds = {str(one.__struct_config__.tag): one for one in get_args(Action)}
+EMERGENCIES: Kinds = {str(one.__struct_config__.tag): one for one in get_args(Emergency)}
+OVERRIDE = str(Override.__struct_config__.tag)
 SPAN = re.compile(r"([0-9]{1,5})([hd])")
 
 
@@ -38,9 +43,13 @@ def action_of(table: Any, authority: Authority, where: str) -> Action:
     exponents = {rule.name: rule.exponent for rule in authority.assets}
     exponents[authority.money.name] = authority.money.exponent
     try:
-        action: Action = msgspec.convert(_exact(table, exponents, ""), Action)
+        exact = _exact(table, exponents, "")
+        found = _mistakes(exact, KINDS, "")
+        action: Action | None = None if found else msgspec.convert(exact, Action)
     except (msgspec.ValidationError, ValueError) as error:
         raise UserError(f"{where}: {error}") from error
+    if action is None:
+        raise UserError("\n".join(f"{where}: {fault}" for fault in found))
     if fault := problem(action) or authority.action_problem(action):
         raise UserError(f"{where}: {fault}")
     return action
@@ -76,12 +85,30 @@ def word_of(text: str, where: str) -> SignedWord:
     return word
 
 
+def _mistakes(table: Any, kinds: Kinds, path: str) -> list[str]:
+    """Each with its key path, and with what may stand there where that is a list."""
+    if not isinstance(table, dict):
+        return [f"{path}: expected an object with a type".lstrip(": ")]
+    kind = table.get("type")
+    if kind not in kinds:
+        told = "missing" if kind is None else f'"{str(kind)[:40]}" is none of them'
+        return [f"{joined(path, 'type')}: {told}; there are: {', '.join(kinds)}"]
+    fields = {key: item for key, item in table.items() if key != "type"}
+    found = []
+    if kind == OVERRIDE:
+        found = _mistakes(fields.pop("does", None), EMERGENCIES, joined(path, "does"))
+        fields["does"] = None
+    other = problems(fields, kinds[kind], path)
+    return found + [one for one in other if kind != OVERRIDE or not one.startswith("does: ")]
+
+
 def _exact(value: Any, exponents: dict[str, int], path: str) -> Any:
     """Decimals to atoms, and texts of time to nanoseconds. Raises ValueError with the key path."""
     match value:
         case {"asset": str(asset), "amount": str(amount), **rest} if not rest:
             if asset not in exponents:
-                raise ValueError(f"{path}.asset: {asset[:20]} is none of the assets")
+                known = ", ".join(exponents)
+                raise ValueError(f"{path}.asset: {asset[:20]} is none of the assets: {known}")
             try:
                 atoms = scaled(amount, exponents[asset])
             except ValueError as error:

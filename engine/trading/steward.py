@@ -5,7 +5,7 @@ word about holdings, debts, locks and limits, and once a second. Where nothing m
 is known to be, both sides are pulled. It decides by facts alone, so that a replay finds the same.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, assert_never, get_args
 
 from engine.trading.maker import Maker
@@ -17,6 +17,7 @@ from engine.treasury.facts import Spent
 from engine.treasury.release import Release, bands_of_release
 from engine.treasury.treasury import Treasury, TreasuryRecord
 from engine.values.events import BookLost, Disconnected, Event, Fill, Stream, Timer, VenueState
+from engine.values.instrument import Instrument
 from engine.values.ledger_words import Paid, Received, TransferArrived, TransferSent
 from engine.values.records import Adjusted, HedgeMoved, Opening, OrderIntent, Record
 from engine.values.step import Step
@@ -66,7 +67,7 @@ class Steward:
         scheme = self.treasury.holdings.scheme
         self._makers, self._heed = makers, heed
         items = {market: maker.quoter.setup.instrument for market, maker in makers.items()}
-        self._purchases = Purchases(items, scheme)
+        self.know(items)
         for market, maker in makers.items():
             item = items[market]
             if item.base not in scheme.assets:
@@ -76,6 +77,10 @@ class Steward:
                 maker.standing.doubt(SOURCE, self._unready())
             else:
                 maker.standing.doubt(SOURCE, f"{market} is not paid in {scheme.money.name}")
+
+    def know(self, items: Mapping[str, Instrument]) -> None:
+        """The markets whose fills it counts: all that who only reads a journal has to tell it."""
+        self._purchases = Purchases(items, self.treasury.holdings.scheme)
 
     # --- facts in -------------------------------------------------------------------------------
 

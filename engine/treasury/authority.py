@@ -139,6 +139,10 @@ class Authority(msgspec.Struct, frozen=True, kw_only=True):
         """Why these coins or this address are none that this policy knows, or ""."""
         target = target_of(action)
         if target is not None and target not in self.addresses:
+            named = sorted({one.place for one in self.addresses})
+            if target.place not in named:
+                places = ", ".join(named) or "no place at all"
+                return f'the policy names no address of "{target.place}"; it does of: {places}'
             return f"{target.address} is no address of {target.place} that the policy names"
         known = {rule.name: rule.exponent for rule in self.assets}
         known[self.money.name] = self.money.exponent

@@ -93,9 +93,9 @@ def _signed(arrival: Arrival, rules: Rules) -> str:
 def _policy(arrival: Arrival, rules: Rules) -> str:
     request, authority = arrival.request, rules.authority
     if request.function not in authority.functions:
-        return "function: is none of the treasury's"
+        return f"function: is none of the treasury's: {', '.join(authority.functions)}"
     if request.code not in authority.codes:
-        return "code: is none of the policy's reason codes"
+        return f"code: is none of the policy's reason codes: {', '.join(authority.codes)}"
     return ""
 
 
@@ -114,7 +114,8 @@ def _override(arrival: Arrival, rules: Rules) -> str:
         return ""
     rows = [row for row in rules.authority.overrides if row.trigger == action.trigger]
     if not rows:
-        return "action.trigger: the policy has no row for it"
+        known = ", ".join(row.trigger for row in rules.authority.overrides) or "none"
+        return f"action.trigger: the policy has no row for it; it has: {known}"
     if action.seen_ns > arrival.at_ns + SKEW_NS:
         return "action.seen_ns: lies in the future"
     last_ns = action.seen_ns + rows[0].act_within_ns

@@ -1,0 +1,61 @@
+"""Where `--at` points: a config, a data directory or a file in one. One answer for every verb."""
+
+from pathlib import Path
+
+import msgspec
+
+from engine.runtime.action_driver import JOURNAL_NAME as DESK_NAME
+from engine.runtime.config import JOURNAL_NAME, SOCKET_NAME, Config, load_config
+from engine.runtime.journal_reader import read
+from engine.values.errors import UserError
+
+NEITHER = "neither a config (.toml) nor a data directory"
+WANTED = "a config (.toml) or a data directory"
+POLICY = "AuthoritySet"
+"""The first record of every desk of actions: whoever's journal has it keeps the desk."""
+
+
+class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
+    """`home` holds the journals and the socket, or will; `config` is None for a directory."""
+
+    at: Path
+    home: Path
+    config: Config | None
+
+    @property
+    def socket(self) -> Path:
+        return self.home / SOCKET_NAME
+
+    @property
+    def journal(self) -> Path:
+        """The engine's, whether it is there or not."""
+        return self.home / JOURNAL_NAME
+
+    @property
+    def keeps_desk(self) -> bool:
+        """Whether the engine's own journal keeps the desk of actions. Raises UserError."""
+        if not self.journal.exists():
+            return False
+        return any(True for _ in read(self.journal, kinds=(POLICY,), limit=1))
+
+    @property
+    def desk_journal(self) -> Path:
+        """The journal of the desk: the engine's, where it has one, else a desk's own."""
+        return self.journal if self.keeps_desk else self.home / DESK_NAME
+
+
+def whereabouts(at: Path, *, may_be_new: bool = False) -> Whereabouts:
+    """Raises UserError for anything else, and for a config with a mistake.
+
+    With `may_be_new` a directory that is not there yet is one, too.
+    """
+    if at.is_dir():
+        return Whereabouts(at=at, home=at, config=None)
+    if at.suffix == ".toml":
+        config = load_config(at)
+        return Whereabouts(at=at, home=config.data_path, config=config)
+    if at.is_file() and at.name in (JOURNAL_NAME, DESK_NAME):
+        return Whereabouts(at=at, home=at.parent, config=None)
+    if may_be_new and not at.exists():
+        return Whereabouts(at=at, home=at, config=None)
+    raise UserError(f"{at}: {NEITHER}" if at.exists() else f"{at}: is not there; wanted: {WANTED}")
