@@ -3,10 +3,11 @@
 import pytest
 
 from engine.runtime.clock import LeapingTime, MonotonicClock
-from engine.values.action_words import Scope, StopActions
+from engine.values.action_words import Initiator, Override, Scope, StopActions, Trigger
 from engine.values.events import Connected, Disconnected, Timer
+from engine.values.execution_records import Switched
 from engine.values.rebalance_records import BandsChecked
-from tests.action_builders import ROSTER
+from tests.action_builders import OTTO, ROSTER, request
 from tests.hedge_world import WIRES, S
 from tests.treasury_world import TreasuryWorld, word
 
@@ -55,6 +56,22 @@ def test_a_machine_that_slept_measures_its_markets_before_it_spends_the_day() ->
     assert len(world.of(BandsChecked)) == checked, "blind"
     seeing(world)
     assert len(world.of(BandsChecked)) == checked + 1
+
+
+def test_a_kill_switch_within_an_override_waits_for_no_market() -> None:
+    world, _ = slept()
+    stop = StopActions(scope=Scope.VENUE, name="loopback")
+    seen = Override(
+        trigger=Trigger.EXCHANGE_OUTAGE, seen_ns=world.now, target="loopback", does=stop
+    )
+    asked = request(
+        "p1", seen, at_ns=world.now, expires_ns=world.now + 1_800 * S, who="otto",
+        initiator=Initiator.OPERATIONS, code="outage",
+    )  # fmt: skip
+    world.feed(OTTO.asks(asked, world.now))
+    world.now += S
+    world.feed(Timer(at_ns=world.now))
+    assert [one.name for one in world.of(Switched)] == ["loopback"], "though nothing is measured"
 
 
 @pytest.mark.parametrize("is_stopped", [False, True])

@@ -20,7 +20,9 @@ from tests.holdings_builders import (
     NOW_NS,
     TODAY,
     book,
+    bucket,
     facts,
+    float_row,
     float_set,
     halt,
     holdings,
@@ -205,6 +207,18 @@ def test_each_side_may_use_half_of_the_turnover_that_is_left() -> None:
     row = limit(Measure.TURNOVER, asset="BTT", tokens="100", money="1000")
     found = release(told, findings_of(row, told, {}), "one", "BTT")
     assert (found.sell.atoms, found.buy.atoms) == (2, 2)
+
+
+def test_all_venues_together_may_use_what_is_left_of_the_turnover_and_no_more() -> None:
+    two = bucket("BTT", float=[float_row("one", target="100"), float_row("two", target="100")])
+    keeper = holdings(*RICH, seen("two", BTT=500, USDT=10**6), buckets={"BTT": two})
+    keeper.turn("BTT", Spent(atoms=60, money_atoms=120), NOW_NS)
+    told = keeper.facts()
+    row = limit(Measure.TURNOVER, asset="BTT", tokens="100", money="1000")
+    findings = findings_of(row, told, {})
+    rooms = [release(told, findings, venue, "BTT") for venue in ("one", "two")]
+    assert sum(each.sell.atoms + each.buy.atoms for each in rooms) <= 40
+    assert all(each.sell.atoms == 10 for each in rooms)
 
 
 def test_bands_keep_what_is_not_released_below_the_floor() -> None:

@@ -19,7 +19,7 @@ from engine.trading.turns import next_turn_ns
 from engine.treasury.bands import Bands
 from engine.treasury.proposals import Status
 from engine.values.action_records import ActionWord
-from engine.values.action_words import StopActions
+from engine.values.action_words import Override, StopActions
 from engine.values.events import Event, Fill, OrderReport, Timer, VenueState
 from engine.values.execution_records import ParentMoved, Reviewed
 from engine.values.records import OrderIntent, Record
@@ -27,6 +27,7 @@ from engine.values.step import Step
 from engine.values.treasury_words import TreasuryFact
 from engine.values.units import NS_PER_S, Ns
 
+APPROVED = Status.APPROVED
 LOOKED_AFTER = (Timer, VenueState, Fill, OrderReport)
 """After these a conversion may go on, or may have come further."""
 PATIENCE_NS = 600 * NS_PER_S
@@ -141,11 +142,11 @@ class TreasuryWork:
         )
 
     def _wants_to_stop(self) -> bool:
-        """A kill switch waits for nothing."""
-        return any(
-            one.status is Status.APPROVED and isinstance(one.request.action, StopActions)
-            for one in self.actions.desk.proposals.all()
-        )
+        """A kill switch waits for nothing, an override's neither."""
+        allowed = [one for one in self.actions.desk.proposals.all() if one.status is APPROVED]
+        actions = [one.request.action for one in allowed]
+        stops = [one.does if isinstance(one, Override) else one for one in actions]
+        return any(isinstance(one, StopActions) for one in stops)
 
     # --- for people -------------------------------------------------------------------------------
 

@@ -3,9 +3,9 @@
 Of the base asset at the venue it may sell what its operational float has above the lower band
 (80 % of the target as shipped: under it selling stops). It may buy for its float of money there,
 up to the cap of its float and as far as every limit leaves room; what its own open buys take of a
-limit is its own, since the gate counts them against the cap. Each side may use half of the turnover
-that is left, for both may fill. Both move with every fact. What a desk wishes narrows the bands
-further and never widens them.
+limit is its own, since the gate counts them against the cap. The turnover that is left is shared by
+the sides of all markets with a float of the asset, for all of them may fill. All of it moves with
+every fact. What a desk wishes narrows the bands further and never widens them.
 """
 
 from collections.abc import Iterable
@@ -22,6 +22,7 @@ from engine.treasury.params import FloatParams
 from engine.values.treasury_words import Bucket, Measure
 from engine.values.units import PPM, Atoms, Lot, scaled
 
+SIDES = 2
 NARROW = 50
 """A way of less than a fiftieth of the wished one is none."""
 
@@ -144,12 +145,14 @@ def _limit_rooms(
     """(for selling, for buying): what each limit of this asset or venue leaves."""
     venue, asset = where
     sells, buys = [], []
+    row = facts.scheme.buckets.get(asset)
+    shares = SIDES * max(1, len(row.float) if row else 0)
     for one in findings:
         atoms = one.room.atoms or 0
         match one.measure:
             case Measure.TURNOVER if one.asset == asset:
-                sells.append(Room(one.limit, atoms // 2))
-                buys.append(Room(one.limit, atoms // 2))
+                sells.append(Room(one.limit, atoms // shares))
+                buys.append(Room(one.limit, atoms // shares))
             case Measure.UNHEDGED if one.asset == asset:
                 buys.append(_exposure_room(facts, one, facts.could_fill.get(where, 0)))
             case Measure.VENUE_SHARE if (one.asset, one.subject) == (asset, venue):
