@@ -1,6 +1,6 @@
 """The figures of a quarter's report, worked out again from the ledger by somebody else.
 
-    python tests/quarter_truth.py DIRECTORY [--days 91]
+    python tests/quarter_truth.py DIRECTORY [--days 91 [--within-s 60]]
 
 Reads what `ballast treasury quarter --out DIRECTORY` left: `ledger.csv` (the postings), and of
 `journal.jsonl` only what no posting says: what was owed, when an action was asked for and ended,
@@ -97,8 +97,9 @@ def differences(quarter: Quarter) -> list[str]:
     ]
 
 
-def late(quarter: Quarter) -> list[str]:
-    """What fell due and was not paid in full at the first moment of its day, by the ledger."""
+def late(quarter: Quarter, within_ns: int = 0) -> list[str]:
+    """What fell due and was not paid in full within so long from the first moment of its day, by
+    the ledger."""
     paid: dict[str, list[tuple[int, str, int]]] = {}
     for row in quarter.postings:
         kind, _, function = row["account"].partition(" ")
@@ -115,7 +116,7 @@ def late(quarter: Quarter) -> list[str]:
             continue
         parts = paid.get(row["name"], [])
         is_whole = sum(atoms for _, _, atoms in parts) == row["atoms"]
-        is_right = all(ns <= due_ns and to == row["function"] for ns, to, _ in parts)
+        is_right = all(ns <= due_ns + within_ns and to == row["function"] for ns, to, _ in parts)
         if not (is_whole and is_right):
             found.append(row["name"])
     return found
@@ -260,7 +261,7 @@ def largest_turnover(quarter: Quarter, asset: str) -> int:
     )  # fmt: skip
 
 
-def truth(place: Path, days: int) -> dict[str, object]:
+def truth(place: Path, days: int, within_s: int = 0) -> dict[str, object]:
     """Everything, as plain numbers."""
     quarter = Quarter(place)
     from_ns = quarter.end_ns - days * DAY_NS
@@ -270,7 +271,7 @@ def truth(place: Path, days: int) -> dict[str, object]:
     return {
         "unbalanced": unbalanced(quarter),
         "differences": differences(quarter),
-        "late": late(quarter),
+        "late": late(quarter, within_s * 10**9),
         "unsigned": unsigned(quarter),
         "realised slippage": None if slip is None else float(slip[0]),
         "expected slippage": None if slip is None else float(slip[1]),
@@ -289,4 +290,5 @@ def truth(place: Path, days: int) -> dict[str, object]:
 if __name__ == "__main__":
     chosen = sys.argv[1:]
     wanted = int(chosen[2]) if len(chosen) > 2 else 366
-    print(json.dumps(truth(Path(chosen[0]), wanted), indent=1))
+    patience = int(chosen[4]) if len(chosen) > 4 else 0
+    print(json.dumps(truth(Path(chosen[0]), wanted, patience), indent=1))

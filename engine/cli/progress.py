@@ -10,7 +10,7 @@ EVERY = 5_000
 T = TypeVar("T")
 
 
-def shown(source: Iterable[T], words: str = "facts") -> Iterator[T]:
+def shown(source: Iterable[T], words: str = "facts", every: int = EVERY) -> Iterator[T]:
     """`source` unchanged, with a count of what has passed; silent where nobody looks."""
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -20,6 +20,6 @@ def shown(source: Iterable[T], words: str = "facts") -> Iterator[T]:
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
         for number, each in enumerate(source, 1):
-            if number % EVERY == 0:
+            if number % every == 0:
                 bar.update(task, completed=number)
             yield each

@@ -2,6 +2,7 @@
 
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,9 +19,13 @@ from engine.sim.quarter import Outcome, run
 from engine.sim.quarter_setup import PricePath
 from engine.treasury.report import TreasuryReport, report_of
 from engine.treasury.report_input import Period
+from engine.values.errors import UserError
 
 File = Annotated[Path, typer.Argument(help="A treasury file, as configs/quarter.toml.")]
 SHIPPED = Path("configs/quarter.toml")
+ENGINE = Path("configs/quarter_live.toml")
+LIVE = "engine.cli.quarter_live"
+"""Only who wants the engine pays for its venues."""
 
 
 def quarter(
@@ -31,24 +36,34 @@ def quarter(
     signals: Annotated[bool, typer.Option(help="Show ratings beside; nobody hears.")] = False,
     out: Annotated[Path | None, typer.Option(help="Leave journals and ledger here.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report as a page.")] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="With the running engine, on loopback venues.")
+    ] = False,
+    engine: Annotated[Path, typer.Option(help="What the engine of --live runs with.")] = ENGINE,
     json: Annotated[bool, typer.Option("--json", help="One object on the last line.")] = False,
 ) -> None:
     """Live through a quarter in minutes. Exit code 1 where an obligation was late, a limit was
     passed without its approval, or the books are not proved."""
     began_s = time.perf_counter()
+    if live and signals:
+        raise UserError("--signals: belongs to the quarter without --live")
     setup = setup_of(file, load_treasury(file), (seed, days, path), with_signals=signals)
-    outcome = run(setup)
-    with tempfile.TemporaryDirectory() as somewhere:
+    with tempfile.TemporaryDirectory(prefix="ballast-") as somewhere:
         place = out if out is not None else Path(somewhere) / "quarter"
-        write_quarter(place, file, outcome)
-        made = reported(place, days + 1)  # its very first moment too
+        if live:
+            working: Any = import_module(LIVE)
+            answer, made, lines = working.lived(place, setup, (file, engine))
+        else:
+            outcome = run(setup)
+            write_quarter(place, file, outcome)
+            made = reported(place, days + 1)  # its very first moment too
+            answer, lines = summary(outcome, made), _lines
     write(made, html, None, None)
-    answer = summary(outcome, made)
     answer["took_s"] = round(time.perf_counter() - began_s, 1)
     if json:
         as_json({**answer, "report": answer_of(made)})
     else:
-        as_text(*_lines(answer, days), "", *lines_of(made))
+        as_text(*lines(answer, days), "", *lines_of(made))
     raise typer.Exit(0 if answer["ok"] else 1)
 
 

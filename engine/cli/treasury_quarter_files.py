@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
@@ -18,51 +19,84 @@ from engine.runtime.private_files import private_directory
 from engine.runtime.treasury_rows import LOCK_COLUMNS, OBLIGATION_COLUMNS
 from engine.sim.quarter import Outcome
 from engine.treasury.amounts import Price
+from engine.treasury.chart import Entry
 from engine.treasury.dates import NS_PER_H, day_text
 from engine.treasury.depth import DepthBook, Level
-from engine.treasury.facts import Facts
+from engine.treasury.facts import Facts, Scheme
 from engine.values.action_records import ActionRecord
 from engine.values.errors import UserError
 from engine.values.records import Record
+from engine.values.treasury_words import Lock, Obligation
 from engine.values.units import NS_PER_S, Atoms, Ns, decimal_text
 
 POLICY, OWED, LOCKS, FACTS, LEDGER, ROWS = (
     "treasury.toml", "obligations.csv", "locks.csv", "facts.json", "ledger.csv", "journal.jsonl",
 )  # fmt: skip
 DIGITS = 30
+ROWS_AT_ONCE = 5_000
 ACTIONS = get_args(ActionRecord)
 POSTING = ("number", "when_ns", "key", "reason", "proposal", "account", "asset", "atoms", "text")
 
 
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What a quarter leaves. `records` are all rows, those of the desk of actions among them."""
+
+    policy: Path
+    records: list[Record]
+    entries: list[Entry]
+    facts: Facts
+    references: Mapping[str, Price]
+
+
 def write_quarter(directory: Path, policy: Path, outcome: Outcome) -> None:
     """Journals, ledger, policy and the picture of the end. Raises UserError; replaces nothing."""
-    if directory.exists() and any(directory.iterdir()):
-        raise UserError(f"{directory}: is not empty")
+    refuse_full(directory)
     private_directory(directory)
     world = outcome.world
-    asyncio.run(_journal(directory / JOURNAL_NAME, world.records))
-    actions = [record for record in world.records if isinstance(record, ACTIONS)]
-    asyncio.run(_journal(directory / DESK_NAME, actions))
-    facts = world.treasury.holdings.facts()
+    asyncio.run(write_journal(directory / JOURNAL_NAME, world.records))
+    write_left(
+        directory,
+        Left(
+            policy=policy,
+            records=world.records,
+            entries=world.entries,
+            facts=world.treasury.holdings.facts(),
+            references=world.treasury.limits.references,
+        ),
+    )
+
+
+def refuse_full(directory: Path) -> None:
+    """Raises UserError where something lies there already."""
+    if directory.exists() and any(directory.iterdir()):
+        raise UserError(f"{directory}: is not empty")
+
+
+def write_left(directory: Path, left: Left) -> None:
+    """The desk's own journal, and everything that is text; what is there is written anew."""
+    actions = [record for record in left.records if isinstance(record, ACTIONS)]
+    asyncio.run(write_journal(directory / DESK_NAME, actions))
+    scheme, facts = left.facts.scheme, left.facts
     texts = {
-        POLICY: _policy(directory, policy),
-        OWED: _csv(OBLIGATION_COLUMNS, _owed(outcome, facts)),
-        LOCKS: _csv(LOCK_COLUMNS, _locks(facts)),
-        FACTS: msgspec.json.format(msgspec.json.encode(_picture(outcome, facts))).decode() + "\n",
-        LEDGER: _csv(POSTING, _postings(outcome)),
+        POLICY: _policy(directory, left.policy),
+        OWED: csv_text(OBLIGATION_COLUMNS, owed_rows(scheme, facts.obligations)),
+        LOCKS: csv_text(LOCK_COLUMNS, lock_rows(scheme, facts.locks)),
+        FACTS: msgspec.json.format(msgspec.json.encode(_picture(left))).decode() + "\n",
+        LEDGER: csv_text(POSTING, _postings(left.entries)),
         ROWS: "".join(
             msgspec.json.encode({"kind": type(row).__name__, "record": row}).decode() + "\n"
-            for row in world.records
+            for row in left.records
         ),
     }
     for name, text in texts.items():
         (directory / name).write_text(text, encoding="utf-8")
 
 
-async def _journal(path: Path, records: list[Record]) -> None:
+async def write_journal(path: Path, records: Sequence[Record]) -> None:
     async with await open_journal(path, JournalParams()) as writing:
-        writing.append(records)
-        await writing.commit()
+        for start in range(0, len(records), ROWS_AT_ONCE):
+            writing.append(records[start : start + ROWS_AT_ONCE])
+            await writing.commit()
 
 
 def _policy(directory: Path, policy: Path) -> str:
@@ -75,7 +109,7 @@ def _policy(directory: Path, policy: Path) -> str:
     return tomlkit.dumps(table)
 
 
-def _csv(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+def csv_text(columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(columns)
@@ -83,46 +117,56 @@ def _csv(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
     return stream.getvalue()
 
 
-def _owed(outcome: Outcome, facts: Facts) -> list[tuple[object, ...]]:
+def owed_rows(scheme: Scheme, rows: Iterable[Obligation]) -> list[tuple[object, ...]]:
+    """As people write obligations.csv."""
     return [
-        (row.name, day_text(row.due), row.function, row.asset, _text(facts, row.asset, row.atoms))
-        for row in facts.obligations
+        (
+            row.name,
+            day_text(row.due),
+            row.function,
+            row.asset,
+            text_of(scheme, row.asset, row.atoms),
+        )
+        for row in rows
     ]
 
 
-def _locks(facts: Facts) -> list[tuple[object, ...]]:
+def lock_rows(scheme: Scheme, locks: Iterable[Lock]) -> list[tuple[object, ...]]:
+    """As people write locks.csv."""
     return [
         (
             lock.name, lock.kind.value, lock.place, lock.asset,
-            _text(facts, lock.asset, lock.atoms) if lock.asset else "",
+            text_of(scheme, lock.asset, lock.atoms) if lock.asset else "",
             lock.unwind_ns // NS_PER_H, _moment(lock.until_ns) if lock.until_ns else "",
         )
-        for lock in facts.locks
+        for lock in locks
     ]  # fmt: skip
 
 
-def _postings(outcome: Outcome) -> list[tuple[object, ...]]:
+def _postings(entries: Iterable[Entry]) -> list[tuple[object, ...]]:
     return [
         (entry.number, entry.when_ns, entry.key, entry.reason.value, entry.people.proposal,
          str(each.account), each.asset, each.atoms, entry.text)
-        for entry in outcome.world.entries
+        for entry in entries
         for each in entry.postings
     ]  # fmt: skip
 
 
-# --- the picture of the end ---------------------------------------------------------------------
+# --- pictures of a moment -------------------------------------------------------------------------
 
 
-def _picture(outcome: Outcome, facts: Facts) -> dict[str, Any]:
-    """As `treasury report --facts` reads it."""
-    at = _moment(facts.at_ns)
-    references = outcome.world.treasury.limits.references
+def statement_of(at_ns: Ns, balances: list[dict[str, str]]) -> dict[str, Any]:
+    """Balances alone, as `treasury report --facts` and the statements of a config hold them."""
+    return {"at": _moment(at_ns), "balances": balances}
+
+
+def _picture(left: Left) -> dict[str, Any]:
+    facts = left.facts
+    balances = [
+        _balance(facts, place, asset, atoms) for (place, asset), atoms in sorted(facts.held.items())
+    ]
     return {
-        "at": at,
-        "balances": [
-            _balance(facts, place, asset, atoms)
-            for (place, asset), atoms in sorted(facts.held.items())
-        ],
+        **statement_of(facts.at_ns, balances),
         "books": [_book(facts, book) for _, book in sorted(facts.books.items())],
         "spent": [
             {"asset": name, "tokens": _text(facts, name, one.atoms),
@@ -136,7 +180,7 @@ def _picture(outcome: Outcome, facts: Facts) -> dict[str, Any]:
         ],
         "reviewed": [
             {"asset": name, "price": _per_token(facts, name, price), "at": _moment(price.at_ns)}
-            for name, price in sorted(references.items())
+            for name, price in sorted(left.references.items())
         ],
     }  # fmt: skip
 
@@ -172,7 +216,12 @@ def _per_token(facts: Facts, asset: str, price: Price) -> str:
 
 
 def _text(facts: Facts, asset: str, atoms: Atoms) -> str:
-    return decimal_text(atoms, facts.scheme.asset(asset).exponent)
+    return text_of(facts.scheme, asset, atoms)
+
+
+def text_of(scheme: Scheme, asset: str, atoms: Atoms) -> str:
+    """An amount as decimal text, in whole tokens."""
+    return decimal_text(atoms, scheme.asset(asset).exponent)
 
 
 def _moment(at_ns: Ns) -> str:

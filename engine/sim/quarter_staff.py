@@ -15,8 +15,9 @@ from engine.treasury.dates import NS_PER_H
 from engine.treasury.proposals import WAITING, Proposal, Status
 from engine.treasury.roster import is_absent
 from engine.values.action_records import Answered, Asked, EvidenceGiven, WordRefused
-from engine.values.action_words import Action, Answer, Initiator, Request, Statement
+from engine.values.action_words import Action, Answer, Initiator, Override, Request, Statement
 from engine.values.records import Record
+from engine.values.units import Ns
 
 VALID_H = 24
 
@@ -79,7 +80,7 @@ class Staff:
             desk=self._world.setup.authority.desk,
             name=f"{terms[1]}-{self._count:04d}",
             at_ns=now_ns,
-            expires_ns=now_ns + hours * NS_PER_H,
+            expires_ns=_seen_ns(action, now_ns) + hours * NS_PER_H,
             who=who[0],
             initiator=who[1],
             function=terms[0],
@@ -89,11 +90,11 @@ class Staff:
         )
 
     def _sign(self, who: str, proposal: Proposal) -> None:
-        world = self._world
+        world, now_ns = self._world, self._world.now_ns
         statement = Statement(
             digest=digest_of(proposal.body), name=proposal.name, answer=Answer.APPROVE, who=who,
-            role=next(p.role for p in world.setup.people if p.name == who), at_ns=world.now_ns,
-            expires_ns=world.now_ns + VALID_H * NS_PER_H, why="",
+            role=next(p.role for p in world.setup.people if p.name == who), at_ns=now_ns,
+            expires_ns=now_ns + VALID_H * NS_PER_H, why="",
         )  # fmt: skip
         body = encoded(statement)
         signature = world.setup.keys.sign(who, SIGNED_STATEMENT + body)
@@ -120,3 +121,8 @@ class Staff:
 
     def _role(self, who: str) -> str:
         return next(p.role.value for p in self._world.setup.people if p.name == who)
+
+
+def _seen_ns(action: Action, now_ns: Ns) -> Ns:
+    """An override may be asked for within so long of when its cause was seen."""
+    return action.seen_ns if isinstance(action, Override) else now_ns
