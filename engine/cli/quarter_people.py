@@ -104,7 +104,7 @@ class People:
     # --- is anything left to do? ----------------------------------------------------------------
 
     def is_calm(self) -> bool:
-        """Nothing is at work in the engine, but what it handed over, or must wait with for a day."""
+        """Nothing is at work in the engine but what it handed over, or must leave for a day."""
         work, desk = self.ground.engine.work, self.ground.engine.conversions.desk
         waiting = {
             name
