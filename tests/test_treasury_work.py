@@ -223,14 +223,13 @@ def test_a_start_with_the_same_files_says_nothing_new():
     assert len(world.desk.roster.people) == 5
 
 
-def test_what_nobody_here_can_carry_out_says_so():
+def test_what_nobody_here_can_carry_out_is_refused_when_it_is_asked_for():
     world = TreasuryWorld(begin=[ROSTER])
     world.run(4)
-    signed_by_two(world, "p1", transfer(8 * M))
-    world.run(3)
-    ended = world.desk.proposals["p1"]
-    assert (ended.status, ended.has_moved) == (Status.FAILED, False)
-    assert "no place" in ended.why
+    world.feed(word(world, "p1", transfer(8 * M)))
+    assert world.desk.proposals.all() == []
+    why = "no place can carry it out: transfer needs [chain] in the treasury file"
+    assert world.of(WordRefused)[-1].why == why
 
 
 def test_a_sale_without_a_plan_fails_with_the_reason():

@@ -15,6 +15,7 @@ from engine.values.action_records import ActionRecord, ActionWord
 from engine.values.events import RatingSet
 from engine.values.execution_records import ExecutionRecord
 from engine.values.instrument import Instrument
+from engine.values.ledger_words import LedgerWord
 from engine.values.rebalance_records import RebalanceRecord
 from engine.values.records import Record
 from engine.values.treasury_words import TreasuryFact
@@ -27,6 +28,7 @@ REMEMBERED = (
     "ObligationSet", "ObligationPaid", "LockSet", "FloatSet", "LimitsSet", "LimitWidened",
     "PriceReviewed", "LimitMoved",
     *(kind.__name__ for kind in get_args(ActionRecord | ExecutionRecord | RebalanceRecord)),
+    *(kind.__name__ for kind in get_args(LedgerWord)),
 )  # fmt: skip
 """Records that a start joins again; the others explain, and are for people."""
 

@@ -9,6 +9,7 @@ from engine.runtime.treasury_facts import scheme_of
 from engine.runtime.treasury_file import TreasuryFile
 from engine.runtime.treasury_start import file_in, start_facts
 from engine.trading.action_work import ActionWork, Asking
+from engine.trading.chain_work import ChainWork
 from engine.trading.conversion_work import ConversionWork, WorkSetup
 from engine.trading.steward import Steward
 from engine.trading.treasurer import Treasurer
@@ -57,7 +58,9 @@ def _at_work(
         function=wanted.function or authority.functions[0], code=wanted.code or authority.codes[0]
     )
     desk = ActionDesk(authority, verify)
-    return TreasuryWork(steward, ActionWork(desk, rebalancer, asking), conversions)
+    scheme = steward.treasury.holdings.scheme
+    chain = None if file.chain is None else ChainWork(file.chain, scheme)
+    return TreasuryWork(steward, ActionWork(desk, rebalancer, asking), conversions, chain)
 
 
 def _problems(config: Config, instruments: dict[str, Instrument], scheme: Scheme) -> Iterator[str]:

@@ -11,6 +11,7 @@ import msgspec
 from engine.runtime.action_answers import inbox, taken
 from engine.runtime.action_talk import words_of
 from engine.runtime.live import Live
+from engine.trading.action_widen import due_reviews
 from engine.trading.action_work import ActionWork
 from engine.trading.treasury_work import TreasuryWork
 from engine.treasury.desk_step import SignedWord
@@ -71,5 +72,9 @@ def _inbox(work: TreasuryWork, now_ns: int, *, is_all: bool) -> dict[str, Any]:
             "becomes": msgspec.json.encode(one.wanted).decode(),
         }
         for one in work.steward.treasury.waiting
+    ]
+    found["widenings"] += [
+        {"type": "widen limit", "limit": one.limit, "was": one.was, "becomes": one.becomes}
+        for one in due_reviews(work.steward.treasury)
     ]
     return found

@@ -9,6 +9,7 @@ from typing import assert_never
 
 from engine.trading.action_result import CUT_OFF, Result, done, failed
 from engine.trading.action_widen import Widener
+from engine.trading.chain_work import ChainWork, unable
 from engine.trading.conversion_desk import FOR_GOOD
 from engine.trading.conversion_work import ConversionWork
 from engine.trading.steward import Steward
@@ -43,11 +44,18 @@ PARENT_CHARACTERS = 16
 
 
 class Hands:
-    """Acts for one treasury. `conversions` is None where its file has no [execution]."""
+    """Acts for one treasury. `conversions` is None where its file has no [execution], `chain` where
+    it has no [chain]."""
 
-    def __init__(self, steward: Steward, conversions: ConversionWork | None) -> None:
+    def __init__(
+        self,
+        steward: Steward,
+        conversions: ConversionWork | None,
+        chain: ChainWork | None = None,
+    ) -> None:
         self._steward = steward
         self._conversions = conversions
+        self._chain = chain
         self._widener = Widener(steward, conversions)
         self._floats: set[str] = set()
 
@@ -57,6 +65,7 @@ class Hands:
     def remember(self, record: Record) -> None:
         if isinstance(record, FloatSet):
             self._floats.add(record.reason)
+        self._widener.remember(record)
 
     # --- doing ------------------------------------------------------------------------------------
 
@@ -75,9 +84,17 @@ class Hands:
             case Override():
                 return self._begin(proposal, action.does, now_ns, step)
             case HedgeAction() | Stake() | Unstake() | AddToPool() | TakeFromPool() | Transfer():
-                return failed("the engine has no place where this can be carried out")
+                return self._hand_over(proposal, action)
             case _:
                 assert_never(action)
+
+    def _hand_over(self, proposal: Proposal, action: Action) -> Result | None:
+        """Whoever drives the engine hands it to the chain once this step is in the journal."""
+        why = unable(action, self._chain)
+        if why or self._chain is None:
+            return failed(why)
+        self._chain.begin(proposal)
+        return None
 
     def _convert(
         self, proposal: Proposal, action: Conversion, now_ns: Ns, step: Step
@@ -130,10 +147,12 @@ class Hands:
             case StopActions():
                 return self._stop(proposal, action, now_ns, step)  # twice on is on
             case WidenLimit():
-                return self._widener.ended(action)
+                return self._widener.ended(proposal, action)
             case Override():
                 return self._ended(proposal, action.does, now_ns, step)
-            case HedgeAction() | Stake() | Unstake() | AddToPool() | TakeFromPool() | Transfer():
+            case Stake() | Unstake() | AddToPool() | TakeFromPool() | Transfer():
+                return None  # the chain is asked by reference, and tells
+            case HedgeAction():
                 return failed(CUT_OFF)
             case _:
                 assert_never(action)
@@ -160,29 +179,41 @@ class Hands:
         """What was converted is no longer the market maker's. Once for each market."""
         assert self._conversions is not None
         asset, sign = parent.plan.asset, -1 if parent.plan.side is SELL else 1
-        for market, atoms in _by_market(parent).items():
+        money = self._steward.treasury.holdings.scheme.money.name
+        for market, (atoms, money_atoms) in _by_market(parent).items():
             venue = self._conversions.legs[market].venue
+            paid = f"money of the float at {venue} by {reference}"
+            self._move_float((venue, money, paid), -sign * money_atoms, now_ns, step)
             reason = f"rebalanced at {venue} by {reference}"
-            working = self._steward.treasury.holdings.facts().working.get((venue, asset))
-            if reason in self._floats or working is None or not atoms:
-                continue
-            self._floats.add(reason)
-            moved = FloatSet(
-                at_ns=now_ns,
-                who=WHO,
-                venue=venue,
-                asset=asset,
-                atoms=max(0, working + sign * atoms),
-                reason=reason,
-            )
-            self._steward.learn(moved, step)
-            self._steward.after(moved, now_ns, step)
+            self._move_float((venue, asset, reason), sign * atoms, now_ns, step)
+
+    def _move_float(
+        self, which: tuple[str, str, str], atoms: Atoms, now_ns: Ns, step: Step
+    ) -> None:
+        """By so much, once for a venue, asset and reason."""
+        venue, asset, reason = which
+        working = self._steward.treasury.holdings.facts().working.get((venue, asset))
+        if reason in self._floats or working is None or not atoms:
+            return
+        self._floats.add(reason)
+        moved = FloatSet(
+            at_ns=now_ns,
+            who=WHO,
+            venue=venue,
+            asset=asset,
+            atoms=max(0, working + atoms),
+            reason=reason,
+        )
+        self._steward.learn(moved, step)
+        self._steward.after(moved, now_ns, step)
 
 
-def _by_market(parent: Parent) -> dict[str, Atoms]:
-    found = dict.fromkeys(parent.plan.markets, 0)
+def _by_market(parent: Parent) -> dict[str, tuple[Atoms, Atoms]]:
+    """What was traded in each, of the asset and in money, without fees."""
+    found = dict.fromkeys(parent.plan.markets, (0, 0))
     for child in parent.children.values():
-        found[child.sent.market] += child.atoms
+        atoms, money_atoms = found[child.sent.market]
+        found[child.sent.market] = atoms + child.atoms, money_atoms + child.money_atoms
     return found
 
 

@@ -5,16 +5,16 @@ word about holdings, debts, locks and limits, and once a second. Where nothing m
 is known to be, both sides are pulled. It decides by facts alone, so that a replay finds the same.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, assert_never, get_args
 
 from engine.trading.maker import Maker
-from engine.trading.treasury_told import account_told, name_of, released_told
+from engine.trading.treasury_told import account_told, name_of, released_told, why_nothing
 from engine.trading.turns import next_turn_ns
 from engine.trading.wards import Purchases, Ward, balances_of
 from engine.treasury.bands import Bands
 from engine.treasury.facts import Spent
-from engine.treasury.release import Release, bands_of_release
+from engine.treasury.release import bands_of_release
 from engine.treasury.treasury import Treasury, TreasuryRecord
 from engine.values.events import BookLost, Disconnected, Event, Fill, Stream, Timer, VenueState
 from engine.values.instrument import Instrument
@@ -51,6 +51,7 @@ class Steward:
 
     def __init__(self, treasury: Treasury, awaited: Iterable[str]) -> None:
         self.treasury, self.actor = treasury, None
+        self.shown: set[str] = set()  # places of which better than a statement speaks
         self._awaited = set(awaited)
         self._wards: list[Ward] = []
         self._makers: dict[str, Maker] = {}
@@ -101,18 +102,21 @@ class Steward:
         """Balances of our own venues are what their ledgers say, whoever says otherwise."""
         name = name_of(fact)
         self._awaited.discard(name)
-        if isinstance(fact, HoldingsSeen) and fact.place in self._venues():
+        if isinstance(fact, HoldingsSeen) and fact.place in self._venues() | self.shown:
             return
-        self._tell_open_buys()
-        try:
-            self._keep(self.treasury.learn(fact, name), step)
-        except KeyError as error:
-            step.alert("", fact.at_ns, "critical", f"treasury: {error.args[0]}")
-            return
+        self.learn_all([fact], name, step)
         if isinstance(fact, LimitsSet):
             for each in self.treasury.waiting:
                 told = f"limit {each.name!r}: wider, or gone; waits for a second person"
                 step.alert("", fact.at_ns, "notice", told)
+
+    def learn_all(self, facts: Sequence[TreasuryFact], name: str, step: Step) -> None:
+        """Facts of one moment, the first of which says when that is."""
+        self._tell_open_buys()
+        try:
+            self._keep(self.treasury.learn_all(facts, name), step)
+        except KeyError as error:
+            step.alert("", facts[0].at_ns, "critical", f"treasury: {error.args[0]}")
 
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         kind = type(event)
@@ -254,7 +258,7 @@ class Steward:
             ward.released = found
             bands = None if found is None else bands_of_release(found, ward.lot_atoms, ward.wish)
             if bands is None:
-                why = unready if found is None else _why_nothing(found)
+                why = unready if found is None else why_nothing(found)
                 ward.maker.standing.doubt(SOURCE, why)
                 ward.maker.look(now_ns, step)
             else:
@@ -293,7 +297,3 @@ class Steward:
 
     def account(self, picture: dict[str, Any], at: Callable[[Ns], str]) -> dict[str, Any]:
         return account_told(picture, self.treasury, at)
-
-
-def _why_nothing(found: Release) -> str:
-    return f"nothing released of {found.asset}: sells {found.sell.name}, buys {found.buy.name}"

@@ -69,6 +69,10 @@ def released_told(found: Release | None, unready: str, treasury: Treasury) -> di
     }
 
 
+def why_nothing(found: Release) -> str:
+    return f"nothing released of {found.asset}: sells {found.sell.name}, buys {found.buy.name}"
+
+
 def account_told(
     picture: dict[str, Any], treasury: Treasury, at: Callable[[Ns], str]
 ) -> dict[str, Any]:

@@ -5,6 +5,7 @@ records, given to `remember` in their order after a restart, rebuild the same st
 the first balances and prices that are seen again.
 """
 
+from collections.abc import Iterable
 from typing import TypeAlias, assert_never
 
 from engine.treasury.amounts import Price
@@ -58,11 +59,16 @@ class Treasury:
         Records: the fact itself, but for balances, which are seen again; and what followed.
         Raises KeyError, and changes nothing, for a widening that does not wait.
         """
+        return self.learn_all([fact], name)
+
+    def learn_all(self, facts: Iterable[TreasuryFact], name: str) -> list[TreasuryRecord]:
+        """Facts of one moment: the limits are looked at when all of them are taken in."""
         records: list[TreasuryRecord] = []
-        if not isinstance(fact, HoldingsSeen):
-            records.append(fact)
-        records += self._take(fact)
-        self.holdings.pass_time(fact.at_ns)
+        for fact in facts:
+            if not isinstance(fact, HoldingsSeen):
+                records.append(fact)
+            records += self._take(fact)
+            self.holdings.pass_time(fact.at_ns)
         return records + self._look(name)
 
     def _take(self, fact: TreasuryFact) -> list[FloatSet]:
