@@ -198,6 +198,17 @@ def test_a_second_demo_is_refused_and_the_first_keeps_its_venue(config):
             assert summary(first)["clean"]
 
 
+def test_of_two_demos_started_at_once_one_is_refused_and_the_other_has_its_venue(config):
+    with demo(config, 120, "--json") as one, demo(config, 120, "--json") as two:
+        until(lambda: (one.poll(), two.poll()) != (None, None), "the refusal of one")
+        refused, stays = (one, two) if one.poll() is not None else (two, one)
+        assert refused.returncode == 2, refused.communicate()
+        wait_for(config, "OrderReport", 2)
+        assert len(venues(config)) == 1
+        stays.send_signal(signal.SIGTERM)
+        assert summary(stays)["clean"]
+
+
 def test_a_demo_whose_venue_went_away_says_so_in_one_line(config):
     with demo(config, 4, "--json") as process:
         wait_for(config, "OrderReport", 2)
