@@ -69,6 +69,9 @@ async def running(
     clock = MonotonicClock()
     loaded = load_all(config, name)
     options = venue_options(config, name)
+    if config.treasury is not None:
+        chaining: Any = importlib.import_module("engine.cli.chaining")
+        chaining.check_chain(config, chains)
     async with AsyncExitStack() as stack:
         stack.enter_context(DataLock(config.data_path))
         opening = open_journal(config.journal_path, config.journal, clock.now_ns, redactor.redact)
@@ -99,7 +102,6 @@ async def running(
             live.files["ratings"] = lambda inbox: ratings.watch(inbox, every_s)
         if config.treasury is not None:
             _watch_treasury(config, config.treasury, live)
-            chaining: Any = importlib.import_module("engine.cli.chaining")
             chaining.watch_chain(config, live, chains)
         live.heart = stack.enter_context(Heart(config.data_path))
         handler = Operating(live, config.name, config.mode.value).handle

@@ -12,6 +12,16 @@ from engine.values.errors import UserError
 from engine.values.ports import Chain, Clock
 
 
+def check_chain(config: Config, bring: Chains | None) -> None:
+    """Raises UserError where `[chain]` names places and nothing fulfils its port."""
+    assert config.treasury is not None
+    section = file_in(config.treasury, config.treasury_texts).chain
+    is_lacking = section is not None and section.simulated is None and bring is None
+    if config.treasury.roster and is_lacking:
+        why = "chain.simulated: missing, and no other chain is shipped"
+        raise UserError(f"{config.treasury.file}: {why}")
+
+
 def watch_chain(config: Config, live: Live, bring: Chains | None) -> None:
     """Raises UserError where a place of `[chain]` has nothing behind it."""
     work = live.engine.neighbours.treasurer
@@ -35,10 +45,6 @@ def watch_chain(config: Config, live: Live, bring: Chains | None) -> None:
 def _simulated(
     section: ChainSection, config: Config, exponents: dict[str, int], clock: Clock
 ) -> dict[str, Chain]:
-    assert config.treasury is not None
-    if section.simulated is None:
-        raise UserError(
-            f"{config.treasury.file}: chain.simulated: missing, and no other chain is shipped"
-        )
+    assert section.simulated is not None, "checked before"
     path = config.data_path / NAME
     return {section.places[0]: open_chain(path, section.simulated, exponents, clock.now_ns)}
