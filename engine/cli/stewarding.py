@@ -34,9 +34,15 @@ def steward_of(config: Config, instruments: dict[str, Instrument]) -> Treasurer:
         raise UserError("\n".join(f"{config.treasury.file}: {problem}" for problem in problems))
     treasury = Treasury(scheme, file.liquid, file.scores)
     facts = start_facts(config.treasury, config.treasury_texts, 0)
-    steward = Steward(treasury, [name_of(fact) for fact in facts])
+    names = [name_of(fact) for fact in facts]
     authority = authority_in(file) if config.treasury.roster else None
-    return steward if authority is None else _at_work(config, file, steward, authority)
+    if authority is None:  # nobody may sign: bands are watched and told, and nothing is traded
+        return Steward(treasury, names, _rebalancer(file))
+    return _at_work(config, file, Steward(treasury, names), authority)
+
+
+def _rebalancer(file: TreasuryFile) -> Rebalancer | None:
+    return None if file.rebalance is None else Rebalancer(file.rebalance)
 
 
 def _at_work(
@@ -53,14 +59,13 @@ def _at_work(
             config_hash=config_hash(config),
         )
         conversions = ConversionWork(setup)
-    rebalancer = None if file.rebalance is None else Rebalancer(file.rebalance)
     asking = Asking(
         function=wanted.function or authority.functions[0], code=wanted.code or authority.codes[0]
     )
     desk = ActionDesk(authority, verify)
     scheme = steward.treasury.holdings.scheme
     chain = None if file.chain is None else ChainWork(file.chain, scheme)
-    return TreasuryWork(steward, ActionWork(desk, rebalancer, asking), conversions, chain)
+    return TreasuryWork(steward, ActionWork(desk, _rebalancer(file), asking), conversions, chain)
 
 
 def _problems(config: Config, instruments: dict[str, Instrument], scheme: Scheme) -> Iterator[str]:

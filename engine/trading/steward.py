@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, assert_never, get_args
 
 from engine.trading.maker import Maker
+from engine.trading.treasury_alarms import Alarms
 from engine.trading.treasury_told import account_told, name_of, released_told, why_nothing
 from engine.trading.turns import next_turn_ns
 from engine.trading.wards import Purchases, Ward, balances_of
 from engine.treasury.bands import Bands
 from engine.treasury.facts import Spent
+from engine.treasury.rebalance import Rebalancer
 from engine.treasury.release import bands_of_release
 from engine.treasury.treasury import Treasury, TreasuryRecord
 from engine.values.events import BookLost, Disconnected, Event, Fill, Stream, Timer, VenueState
@@ -49,8 +51,10 @@ class Steward:
     """Fulfils `treasurer.Treasurer`. `awaited` are the names of facts (`name_of`) that a start
     tells: before all of them, and before every balance with a float, nothing is quoted."""
 
-    def __init__(self, treasury: Treasury, awaited: Iterable[str]) -> None:
-        self.treasury, self.actor = treasury, None
+    def __init__(
+        self, treasury: Treasury, awaited: Iterable[str], watcher: Rebalancer | None = None
+    ) -> None:
+        self.treasury, self.actor, self._alarms = treasury, None, Alarms(watcher)
         self.shown: set[str] = set()  # places of which better than a statement speaks
         self._awaited = set(awaited)
         self._wards: list[Ward] = []
@@ -85,6 +89,7 @@ class Steward:
     # --- facts in -------------------------------------------------------------------------------
 
     def remember(self, record: Record) -> None:
+        self._alarms.remember(record)
         match record:
             case Fill() if self._purchases.is_new(record):
                 if self._purchases.is_conversion(record):
@@ -222,6 +227,7 @@ class Steward:
         if is_due:
             self._due_ns = next_turn_ns(now_ns, NS_PER_S, 0)
             self._keep(self.treasury.pass_time(now_ns), step)
+            self._alarms.on_time(self.treasury, now_ns, step)
         return True
 
     def _lose(self, is_lost: Callable[[Ward], bool]) -> bool:
@@ -239,14 +245,8 @@ class Steward:
             self.treasury.holdings.may_fill(venue, asset, atoms)
 
     def _keep(self, records: list[TreasuryRecord], step: Step) -> None:
-        """A limit that is passed, or holds again, is a person's business at once."""
         step.records += records
-        for record in records:
-            if isinstance(record, LimitMoved):
-                level, verb = ("critical", "passed") if record.breached else ("notice", "holds")
-                name = f"{record.limit} {record.subject}".rstrip()
-                told = f"limit {name} {verb}: {record.value} of {record.ceiling}, by {record.fact}"
-                step.alert("", record.at_ns, level, told)
+        self._alarms.hear(records, step)
 
     # --- bands out ------------------------------------------------------------------------------
 
