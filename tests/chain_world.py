@@ -24,7 +24,14 @@ from engine.treasury.liquid import LiquidParams
 from engine.treasury.params import PlaceKind, PlaceParams
 from engine.treasury.treasury import Treasury
 from engine.values.action_words import AddToPool, Coins, Stake, TakeFromPool, Transfer, Unstake
-from engine.values.chain_words import ChainOrder
+from engine.values.chain_words import (
+    ChainOrder,
+    ChainReceipt,
+    ChainReward,
+    ChainStatus,
+    Position,
+    PositionKind,
+)
 from engine.values.units import Ns
 from tests.action_builders import ROSTER, authority, bounds, row
 from tests.hedge_world import S
@@ -73,6 +80,8 @@ def sent(tokens: int, to_place: str = VAULT) -> Transfer:
 
 
 ADDRESSES = [
+    {"place": WALLET, "network": "tron", "memo": "", "address": "TXabc123"},
+    {"place": "loopback", "network": "", "memo": "", "address": "TXstake"},
     {"place": VAULT, "network": "tron", "memo": "", "address": "TXabc123"},
     {"place": "loopback", "network": "tron", "memo": "", "address": "TXabc123"},
     {"place": "p", "network": "", "memo": "", "address": "0x1"},
@@ -97,6 +106,41 @@ class Node(SimulatedNode):
             raise Died
 
 
+class Custody:
+    """The venue's own withdrawals and staking, behind the same port: it takes at once."""
+
+    def __init__(self, world: "ChainWorld") -> None:
+        self._world = world
+        self.orders: dict[str, ChainOrder] = {}
+
+    async def send(self, order: ChainOrder) -> None:
+        if self.orders.setdefault(order.reference, order) is order:
+            assert isinstance(order.action, Transfer | Stake)
+            self._world.position -= order.action.coins.atoms // UNIT
+
+    async def found(self, reference: str) -> ChainReceipt | None:
+        known = reference in self.orders
+        return ChainReceipt(
+            reference=reference, status=ChainStatus.CONFIRMED, at_ns=self._world.now, why=""
+        ) if known else None  # fmt: skip
+
+    async def positions(self) -> list[Position]:
+        actions = [order.action for order in self.orders.values()]
+        return [
+            Position(
+                name=one.platform, kind=PositionKind.STAKED, coins=[one.coins],
+                notice_ns=one.notice_ns, back_ns=0,
+            )
+            for one in actions if isinstance(one, Stake)
+        ]  # fmt: skip
+
+    async def balances(self) -> list[Coins]:
+        return []
+
+    async def rewards(self) -> list[ChainReward]:
+        return []
+
+
 class ChainWorld(TreasuryWorld):
     """`section` None is an engine without a chain. `node` is the chain, for every session."""
 
@@ -104,6 +148,7 @@ class ChainWorld(TreasuryWorld):
         self.section: ChainSection | None = changes.pop("section", SECTION)
         params = changes.pop("params", CHAIN)
         self.node: Node
+        self.custody: Custody
         self._changes = params
         self.words: list[Any] = []
         super().__init__(begin=[ROSTER], policy=changes.pop("policy", policy()), **changes)
@@ -117,12 +162,14 @@ class ChainWorld(TreasuryWorld):
             chain = SimulatedChain(self._changes, opening, 1, self.now)
             self.node = Node(chain, lambda: self.now)
             self.node.handed = []
+            self.custody = Custody(self)
         super().start()
         hands = self.work.chain
         self.watch = None
         if hands is not None and self.section is not None:
             driver = Driver(begun=hands, durable=self._durable, clock=self, tell=self.alerts.append)
-            self.watch = ChainWatch(self.section, {WALLET: self.node}, driver)
+            chains = {WALLET: self.node, "loopback": self.custody}
+            self.watch = ChainWatch(self.section, chains, driver)
 
     def now_ns(self) -> Ns:
         return self.now

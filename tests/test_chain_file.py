@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.runtime.chain_file import ChainFile, chain_in, open_chain
-from engine.trading.chain_books import ChainBooks, Moved
+from engine.trading.chain_books import ChainBooks
+from engine.trading.chain_entries import Moved
 from engine.treasury.chain_params import SimulatedChainParams
 from engine.values.action_words import Coins
 from engine.values.chain_words import (

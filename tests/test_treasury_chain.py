@@ -21,6 +21,7 @@ from engine.values.treasury_words import FloatSet, Lock, LockKind, LockSet
 from tests.action_builders import FAY, OTTO
 from tests.chain_world import (
     CHAIN,
+    SECTION,
     UNIT,
     VAULT,
     WALLET,
@@ -32,7 +33,7 @@ from tests.chain_world import (
     take_from_pool,
     unstake,
 )
-from tests.hedge_world import S
+from tests.hedge_world import TOKEN, S
 from tests.treasury_world import Died, M, signed_by_two, status, word
 
 
@@ -88,6 +89,7 @@ def test_what_is_unstaked_is_on_its_way_until_it_is_free_and_the_ledger_says_so_
     assert world.locks == [("staked", WALLET, 20 * M)]
     assert (world.held(WALLET), world.total) == (80 * M, 100 * M)
     assert [row.atoms // UNIT for row in world.of(LockMoved)] == [30 * M, -10 * M]
+    assert world.of(LockMoved)[-1].people.proposal == world.desk.proposals["p2"].digest
     assert world.of(Rewarded) == []
 
 
@@ -257,6 +259,51 @@ def test_locks_of_the_file_stand_beside_those_of_the_chain():
     world.feed(msgspec.structs.replace(told, rows=[], at_ns=world.now))
     world.run(3)
     assert world.locks == [("staked", WALLET, 30 * M)]
+
+
+# --- a venue of ours as a place -----------------------------------------------------------------
+
+
+def at_venue() -> ChainWorld:
+    section = msgspec.structs.replace(SECTION, places=[WALLET, "loopback"])
+    return ready(section=section)
+
+
+def all_of_it(world: ChainWorld) -> int:
+    return world.total + world.held("loopback")
+
+
+def test_what_leaves_a_venue_of_ours_is_expected_of_its_account_and_freezes_nothing():
+    world = at_venue()
+    before, maker = all_of_it(world), world.engine.makers[TOKEN]
+    away = msgspec.structs.replace(sent(5 * M), from_place="loopback", to_place=WALLET)
+    signed_by_two(world, "p1", msgspec.structs.replace(away, address="TXabc123"))
+    until(world, "p1")
+    assert [row.venue for row in world.of(TransferSent)] == ["loopback"]
+    assert world.locks == [("withdrawal", WALLET, 5 * M)]
+    assert all_of_it(world) == before
+    world.node.chain.free["BTT"] += 5 * M * UNIT
+    world.node.chain._total["BTT"] += 5 * M * UNIT
+    world.run(50)
+    assert (world.locks, world.held(WALLET)) == ([], 105 * M)
+    assert all_of_it(world) == before
+    assert maker.keeper.position_lots(TOKEN) == world.position
+    assert not maker.standing.frozen
+    assert len(world.custody.orders) == len(world.of(TransferArrived)) == 1
+
+
+def test_a_stake_at_a_venue_of_ours_is_a_lock_there_and_gone_from_its_account():
+    world = at_venue()
+    before, maker = all_of_it(world), world.engine.makers[TOKEN]
+    there = msgspec.structs.replace(stake(5 * M), platform="loopback")
+    signed_by_two(world, "p1", msgspec.structs.replace(there, address="TXstake"))
+    until(world, "p1")
+    world.run(50)
+    assert world.locks == [("staked", "loopback", 5 * M)]
+    assert [(row.venue, row.place) for row in world.of(LockMoved)] == [("loopback", "loopback")]
+    assert all_of_it(world) == before
+    assert maker.keeper.position_lots(TOKEN) == world.position
+    assert not maker.standing.frozen
 
 
 # --- over crashes -------------------------------------------------------------------------------

@@ -2,19 +2,29 @@
 
 A small ledger of the places on chains: what is free, what is locked and where, what is on its way.
 It is made of words alone, so the journal rebuilds it; each word is made once. What a reading shows
-is explained in this order: orders that moved something, rewards that the chain names, units that
-left a position and are free again, transfers that arrived, and a pool's own change. What is left
+is explained in this order: orders that moved something, rewards that the chain names, transfers
+that arrived, units that left a position and are free again, and a pool's own change. What is left
 is nobody's: the books set it aside (`HoldingsRead`) until a person says what it was.
 """
 
 from collections.abc import Iterable
+from typing import assert_never
 
 import msgspec
 
+from engine.trading import chain_entries as entries
+from engine.trading.chain_entries import KINDS, Moved, Told
 from engine.treasury.depth import rescaled
 from engine.treasury.facts import Scheme
-from engine.values.action_words import AddToPool, Coins, Stake, Transfer
-from engine.values.chain_words import ChainAction, ChainSeen, PositionKind
+from engine.values.action_words import (
+    AddToPool,
+    Coins,
+    Stake,
+    TakeFromPool,
+    Transfer,
+    Unstake,
+)
+from engine.values.chain_words import ChainSeen, PositionKind
 from engine.values.ledger_words import (
     NOBODY,
     Held,
@@ -23,24 +33,12 @@ from engine.values.ledger_words import (
     LockMoved,
     People,
     Rewarded,
-    RewardKind,
     TransferArrived,
     TransferSent,
 )
 from engine.values.units import Atoms, Ns
 
 WHO = "chain"
-KINDS = {PositionKind.STAKED: RewardKind.STAKING, PositionKind.POOL: RewardKind.POOL}
-BACK = 1
-"""The part of a transfer's arrival that says that it came back to where it was sent from."""
-
-
-class Moved(msgspec.Struct, frozen=True, kw_only=True):
-    """An order that is in a block: what it was, and who wanted it."""
-
-    reference: str
-    action: ChainAction
-    people: People
 
 
 class ChainBooks:
@@ -55,6 +53,7 @@ class ChainBooks:
         self._told: set[str] = set()
         self._orders: set[str] = set()
         self._kinds: dict[tuple[str, str], PositionKind] = {}
+        self._asked: dict[tuple[str, str], People] = {}
         self._read: dict[str, dict[str, Atoms]] = {}
 
     # --- words, now or of the journal -----------------------------------------------------------
@@ -124,6 +123,20 @@ class ChainBooks:
             self._keep(read, words)
         return words
 
+    def of_venue(self, seen: ChainSeen, moved: Iterable[Moved]) -> list[LedgerWord]:
+        """The same for a venue whose account has a ledger of its own, which says what is free
+        there: what an order moved, and what a position gained or lost came from that account."""
+        words: list[LedgerWord] = []
+        _, locked = self._shown(seen)
+        for one in moved:
+            if not self.is_told(one.reference):
+                self._move(seen, one, words)
+        for key in sorted({*locked, *self._known(seen.place)}):
+            more = locked.get(key, 0) - self.locked.get((seen.place, *key), 0)
+            if more:
+                self._shift(seen, key, more, words)
+        return words
+
     def _keep(self, word: LedgerWord, words: list[LedgerWord]) -> None:
         self.remember(word)
         words.append(word)
@@ -167,26 +180,21 @@ class ChainBooks:
                     self._lock_word(seen, one, (one.action.pool, coins), words)
             case Transfer():
                 self._keep(self.sent(one, seen.asked_ns), words)
+            case Unstake():
+                self._asked[seen.place, one.action.platform] = one.people
+            case TakeFromPool():
+                self._asked[seen.place, one.action.pool] = one.people
             case _:
-                pass
+                assert_never(one.action)
 
     def _lock_word(
         self, seen: ChainSeen, one: Moved, what: tuple[str, Coins], words: list[LedgerWord]
     ) -> None:
         platform, coins = what
         if self._knows(coins):
-            self._keep(
-                LockMoved(
-                    venue=seen.place,
-                    place=platform,
-                    at_ns=seen.asked_ns,
-                    ref=f"{one.reference}/{coins.asset}",
-                    asset=coins.asset,
-                    atoms=self.atoms(coins),
-                    people=one.people,
-                ),
-                words,
-            )
+            told = Told(ref=f"{one.reference}/{coins.asset}", people=one.people)
+            key = platform, coins.asset
+            self._keep(entries.locked(seen, key, self.atoms(coins), told), words)
 
     def sent(self, one: Moved, at_ns: Ns) -> TransferSent:
         """The word for a transfer that left."""
@@ -198,7 +206,7 @@ class ChainBooks:
             ref=one.reference,
             asset=one.action.coins.asset,
             atoms=self.atoms(one.action.coins),
-            fee_atoms=0,
+            fee_atoms=self.atoms(msgspec.structs.replace(one.action.coins, atoms=one.fee_atoms)),
             people=one.people,
         )
 
@@ -227,7 +235,7 @@ class ChainBooks:
             more = free - self.free.get((seen.place, asset), 0)
             is_here = flight.to_venue == seen.place and flight.asset == asset
             if is_here and more == flight.atoms:
-                self._keep(arrival(flight, seen.place, seen.asked_ns), words)
+                self._keep(entries.arrival(flight, seen.place, seen.asked_ns), words)
 
     def _settle(
         self,
@@ -241,34 +249,17 @@ class ChainBooks:
         more = shown[0] - self.locked.get((seen.place, *key), 0)
         less_free = self.free.get((seen.place, asset), 0) - shown[1]
         both = 0 if more * less_free <= 0 else min(abs(more), abs(less_free))
-        ref = f"seen {seen.asked_ns} {platform} {asset}"
+        both = both if more > 0 else -both
         if both:
-            both = both if more > 0 else -both
-            self._keep(
-                LockMoved(
-                    venue=seen.place, place=platform, at_ns=seen.asked_ns, ref=ref, asset=asset,
-                    atoms=both, people=NOBODY,
-                ),
-                words,
-            )  # fmt: skip
+            self._shift(seen, key, both, words)
         if rest := more - both:
             kind = self._kinds.get((seen.place, platform), PositionKind.POOL)
-            self._keep(
-                Rewarded(
-                    venue=seen.place, place=platform, at_ns=seen.asked_ns, ref=ref,
-                    kind=KINDS[kind], asset=asset, atoms=rest, counterparty=platform,
-                ),
-                words,
-            )  # fmt: skip
+            self._keep(entries.changed(seen, key, rest, kind), words)
 
-
-def arrival(flight: TransferSent, place: str, at_ns: Ns) -> TransferArrived:
-    """The word for a transfer that is where it went to, or back where it came from."""
-    return TransferArrived(
-        venue=place,
-        at_ns=at_ns,
-        ref=flight.ref,
-        part=BACK if place == flight.venue else 0,
-        asset=flight.asset,
-        atoms=flight.atoms,
-    )
+    def _shift(
+        self, seen: ChainSeen, key: tuple[str, str], atoms: Atoms, words: list[LedgerWord]
+    ) -> None:
+        """Between a position and what is free. Who asked for it last is named for what is back."""
+        people = self._asked.get((seen.place, key[0]), NOBODY) if atoms < 0 else NOBODY
+        told = Told(ref=entries.seen_ref(seen, key), people=people)
+        self._keep(entries.locked(seen, key, atoms, told), words)

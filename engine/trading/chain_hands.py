@@ -7,15 +7,18 @@ from engine.trading.action_work import ActionWork
 from engine.trading.chain_work import ChainTask, ChainWork, on_chain
 from engine.trading.maker import Maker
 from engine.trading.steward import Steward
+from engine.trading.wards import balances_of
 from engine.treasury.depth import rescaled
 from engine.values.action_records import Ending
 from engine.values.action_words import Transfer
 from engine.values.chain_words import ChainTold, ChainWord
-from engine.values.ledger_words import LedgerWord, TransferArrived, TransferSent
+from engine.values.ledger_words import LedgerWord, LockMoved, TransferArrived, TransferSent
 from engine.values.records import Record
 from engine.values.step import Step
-from engine.values.treasury_words import FloatSet
+from engine.values.treasury_words import FloatSet, TreasuryFact
 from engine.values.units import Ns
+
+MOVED = (TransferSent, TransferArrived, LockMoved)
 
 
 class ChainHands:
@@ -76,7 +79,11 @@ class ChainHands:
         """Locks, balances and floats as they are after these words, at one moment."""
         for word in words:
             self._expect(word)
-        facts = [*self.work.facts(words, now_ns, self._steward.treasury.holdings), *floats]
+        holdings = self._steward.treasury.holdings
+        facts: list[TreasuryFact] = [*self.work.facts(words, now_ns, holdings), *floats]
+        for venue in sorted({word.venue for word in words if isinstance(word, MOVED)}):
+            if venue in self._makers:
+                facts.insert(0, balances_of(self._makers[venue], holdings.scheme, now_ns))
         if facts:
             self._steward.learn_all(facts, "the chain", step)
             self._steward.after(facts[-1], now_ns, step)
@@ -114,6 +121,8 @@ class ChainHands:
                 atoms = -word.atoms - word.fee_atoms
             case TransferArrived():
                 atoms = word.atoms
+            case LockMoved():
+                atoms = -word.atoms
             case _:
                 return
         maker = self._makers.get(word.venue)

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from engine.trading.action_result import Result, done, failed
-from engine.trading.chain_books import WHO, ChainBooks, Moved, arrival
+from engine.trading.chain_books import WHO, ChainBooks
+from engine.trading.chain_entries import Moved, arrival
 from engine.treasury.actions import coins_of, kind_of
 from engine.treasury.chain_locks import lock_set
 from engine.treasury.chain_params import ChainSection
@@ -164,17 +165,20 @@ class ChainWork:
         """The ledger's words for what a wallet shows, and what became of which order, by name."""
         by_reference = {one.reference: one for one in unresolved}
         moved = [
-            Moved(reference=one.reference, action=action, people=people_of(proposal))
+            Moved(
+                reference=one.reference,
+                action=action,
+                people=people_of(proposal),
+                fee_atoms=one.fee_atoms,
+            )
             for one in word.receipts
             if one.status in IN_A_BLOCK
             and (proposal := by_reference.get(one.reference)) is not None
             and (action := on_chain(proposal.request.action)) is not None
         ]
-        if word.place in self._venues:
-            words = self._from_venue(word, moved)
-        else:
-            words = self.books.explained(word, moved)
-            self._positions[word.place] = word.positions
+        is_venue = word.place in self._venues
+        words = (self.books.of_venue if is_venue else self.books.explained)(word, moved)
+        self._positions[word.place] = word.positions
         ends = {}
         for one in word.receipts:
             proposal = by_reference.get(one.reference)
@@ -182,14 +186,6 @@ class ChainWork:
             if proposal is not None and result is not None:
                 ends[proposal.name] = result
         return words, ends
-
-    def _from_venue(self, word: ChainSeen, moved: Sequence[Moved]) -> list[LedgerWord]:
-        """A venue of ours has a ledger of its own: only what left it is said."""
-        words: list[LedgerWord] = []
-        for one in moved:
-            if isinstance(one.action, Transfer) and not self.books.is_told(one.reference):
-                self._keep(self.books.sent(one, word.asked_ns), words)
-        return words
 
     def _end(
         self, receipt: ChainReceipt, word: ChainSeen, words: list[LedgerWord]
@@ -253,7 +249,7 @@ class ChainWork:
         names = {lock.name for lock in self._by_hand}
         rows = [*self._by_hand]
         for lock in self._earlier:
-            is_unseen = lock.place in self.wallets and lock.place not in self._positions
+            is_unseen = lock.place in self.section.places and lock.place not in self._positions
             if is_unseen and lock.name not in names and not lock.name.startswith(FLIGHT):
                 rows.append(lock)
         for place, positions in sorted(self._positions.items()):

@@ -17,7 +17,7 @@ from engine.values.action_words import (
     Transfer,
     Unstake,
 )
-from engine.values.units import Ns
+from engine.values.units import Atoms, Ns
 
 ChainAction: TypeAlias = Stake | Unstake | AddToPool | TakeFromPool | Transfer
 
@@ -46,12 +46,16 @@ FINAL = frozenset({ChainStatus.CONFIRMED, ChainStatus.REVERTED, ChainStatus.DROP
 
 
 class ChainReceipt(msgspec.Struct, frozen=True, kw_only=True):
-    """How an order stands. Final states never change again."""
+    """How an order stands. Final states never change again.
+
+    `fee_atoms` is what the network took on top of a transfer, of the coins that it moves.
+    """
 
     reference: str
     status: ChainStatus
     at_ns: Ns
     why: str
+    fee_atoms: Atoms = 0
 
 
 class PositionKind(StrEnum):
