@@ -16,6 +16,8 @@ from engine.runtime.chain_file import NAME, chain_in
 from engine.runtime.config import load_config
 from engine.runtime.recording import entries, sessions
 from engine.runtime.redaction import Redactor
+from engine.runtime.treasury_file import parse_treasury
+from engine.runtime.treasury_verbs import _on_chain
 from engine.sim.replay import Replay
 from engine.trading.disturbances import Disturbances
 from engine.trading.treasury_work import TreasuryWork
@@ -23,11 +25,12 @@ from engine.treasury.proposals import Status
 from engine.values.action_words import Action
 from engine.values.chain_words import ChainSeen
 from engine.values.errors import UserError
-from engine.values.ledger_words import LockMoved, TransferArrived
+from engine.values.ledger_words import LockMoved, TransferArrived, TransferSent
 from tests.action_builders import ANNA, FAY, OTTO, H, request
 from tests.chain_kills import CHAIN, MOMENTS, TOKENS, files
-from tests.chain_world import UNIT, VAULT, WALLET, sent, stake
+from tests.chain_world import UNIT, VAULT, WALLET, ChainWorld, sent, stake
 from tests.live_world import PATIENT, ROOT, LiveWorld, Setting, live_world
+from tests.treasury_world import signed_by_two
 
 M = 1_000_000
 
@@ -145,7 +148,7 @@ def balanced(home: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-# --- what is wrong in the file --------------------------------------------------------------------
+# --- the section --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -170,3 +173,24 @@ async def test_a_mistake_in_the_section_refuses_the_start_in_one_line(
             pass
     assert fault in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_the_section_that_the_document_shows_is_one() -> None:
+    text = (ROOT / "docs" / "treasury_placement.md").read_text()
+    shown = text.partition("```toml\n[chain]")[2].partition("```")[0]
+    treasury = (ROOT / "configs" / "treasury.toml").read_text() + "\n[chain]" + shown
+    section = parse_treasury(treasury, "treasury.toml").chain
+    assert section is not None
+    assert section.simulated is not None
+
+
+def test_the_inbox_names_what_is_out_on_the_chain() -> None:
+    world = ChainWorld()
+    world.run(3)
+    signed_by_two(world, "p1", sent(20 * M))
+    while not world.of(TransferSent):
+        world.turn()
+    assert world.work.chain is not None
+    shown = _on_chain(world.work.chain)
+    assert [row["is"] for row in shown] == ["out", "on its way"]
+    assert {row["place"] for row in shown} == {WALLET, VAULT}
