@@ -261,6 +261,26 @@ def test_locks_of_the_file_stand_beside_those_of_the_chain():
     assert world.locks == [("staked", WALLET, 30 * M)]
 
 
+def test_a_restart_before_a_silent_chain_forgets_neither_its_locks_nor_what_is_on_its_way():
+    world = ready()
+    signed_by_two(world, "p1", stake(30 * M))
+    until(world, "p1")
+    signed_by_two(world, "p2", sent(20 * M))
+    while not world.of(TransferSent):
+        world.turn()
+    world.node.is_silent = True
+    world.start()
+    told = LockSet(at_ns=world.now, who="file", name="locks.csv", digest="1", rows=[])
+    world.feed(told)
+    known = [("staked", WALLET, 30 * M), ("withdrawal", VAULT, 20 * M)]
+    assert sorted(world.locks) == known
+    world.run(5)
+    assert sorted(world.locks) == known
+    world.node.is_silent = False
+    until(world, "p2")
+    assert world.locks == [("staked", WALLET, 30 * M)]
+
+
 # --- a venue of ours as a place -----------------------------------------------------------------
 
 
