@@ -239,6 +239,21 @@ def test_an_action_allowed_before_its_chain_went_away_ends_and_never_begins():
     assert (world.of(Executing), world.executed) == ([], 0)
 
 
+def test_what_is_out_on_a_chain_that_went_away_is_in_doubt_and_said_once_until_it_is_back():
+    world = ready()
+    signed_by_two(world, "p1", stake(30 * M))
+    until(world, "p1", Status.EXECUTING)
+    world.section = None
+    world.start()
+    world.run(5)
+    assert status(world, "p1") is Status.UNKNOWN
+    assert sum("p1 is unknown" in alert for alert in world.alerts) == 1
+    world.section = SECTION
+    world.start()
+    until(world, "p1")
+    assert world.executed == 1
+
+
 # --- beside files -------------------------------------------------------------------------------
 
 

@@ -41,6 +41,11 @@ from engine.values.units import SELL, Atoms, Ns, Ppm
 
 WHO = "engine"
 PARENT_CHARACTERS = 16
+GONE = Result(
+    ending=Ending.UNKNOWN,
+    has_moved=False,
+    why="the chain that it went to is not in the treasury file any more; look there",
+)
 
 
 class Hands:
@@ -151,7 +156,7 @@ class Hands:
             case Override():
                 return self._ended(proposal, action.does, now_ns, step)
             case Stake() | Unstake() | AddToPool() | TakeFromPool() | Transfer():
-                return None  # the chain is asked by reference, and tells
+                return None if self._chain else GONE  # the chain is asked by reference, and tells
             case HedgeAction():
                 return failed(CUT_OFF)
             case _:
