@@ -1,4 +1,4 @@
-"""Reviews of a price, and the floats of a rebalance, through the whole engine."""
+"""Reviews of a price, and the float of a rebalance, through the whole engine."""
 
 import msgspec
 import pytest
@@ -110,19 +110,17 @@ def test_a_crash_within_a_review_leaves_the_price_and_the_actions_end_in_agreeme
     assert (reference(world) > before) is is_so
 
 
-def test_a_rebalance_moves_the_float_of_money_by_what_it_brought():
+def test_what_a_rebalance_brings_is_of_the_reserves_and_not_of_the_float():
     world = over()
     world.run(2)
-    before = holdings_working(world)
+    before = {asset: working(world, asset) for asset in ("BTT", "USDT")}
     world.run(200)
-    gained = holdings_working(world) - before
-    brought = sum(
-        child.money_atoms for parent in world.parents.values() for child in parent.children.values()
-    )
-    assert gained == brought > 0
+    children = [one for parent in world.parents.values() for one in parent.children.values()]
+    assert before["BTT"] - working(world, "BTT") == sum(child.atoms for child in children) > 0
+    assert working(world, "USDT") == before["USDT"]
     assert only(world).status is Status.DONE
 
 
-def holdings_working(world: TreasuryWorld) -> int:
-    """What the market maker has of money."""
-    return treasury(world).holdings.facts().working["loopback", "USDT"]
+def working(world: TreasuryWorld, asset: str) -> int:
+    """What the market maker has of it."""
+    return treasury(world).holdings.facts().working["loopback", asset]

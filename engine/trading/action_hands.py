@@ -181,44 +181,33 @@ class Hands:
         return Result(ending=ending, has_moved=bool(parent.done_atoms), why=why)
 
     def _move_floats(self, parent: Parent, reference: str, now_ns: Ns, step: Step) -> None:
-        """What was converted is no longer the market maker's. Once for each market."""
+        """What was converted is no longer the market maker's; what it brought, or what paid for it,
+        is of the stable reserves (treasury spec, part 6). Once for each market."""
         assert self._conversions is not None
         asset, sign = parent.plan.asset, -1 if parent.plan.side is SELL else 1
-        money = self._steward.treasury.holdings.scheme.money.name
-        for market, (atoms, money_atoms) in _by_market(parent).items():
+        for market, atoms in _by_market(parent).items():
             venue = self._conversions.legs[market].venue
-            paid = f"money of the float at {venue} by {reference}"
-            self._move_float((venue, money, paid), -sign * money_atoms, now_ns, step)
             reason = f"rebalanced at {venue} by {reference}"
-            self._move_float((venue, asset, reason), sign * atoms, now_ns, step)
-
-    def _move_float(
-        self, which: tuple[str, str, str], atoms: Atoms, now_ns: Ns, step: Step
-    ) -> None:
-        """By so much, once for a venue, asset and reason."""
-        venue, asset, reason = which
-        working = self._steward.treasury.holdings.facts().working.get((venue, asset))
-        if reason in self._floats or working is None or not atoms:
-            return
-        self._floats.add(reason)
-        moved = FloatSet(
-            at_ns=now_ns,
-            who=WHO,
-            venue=venue,
-            asset=asset,
-            atoms=max(0, working + atoms),
-            reason=reason,
-        )
-        self._steward.learn(moved, step)
-        self._steward.after(moved, now_ns, step)
+            working = self._steward.treasury.holdings.facts().working.get((venue, asset))
+            if reason in self._floats or working is None or not atoms:
+                continue
+            self._floats.add(reason)
+            moved = FloatSet(
+                at_ns=now_ns,
+                who=WHO,
+                venue=venue,
+                asset=asset,
+                atoms=max(0, working + sign * atoms),
+                reason=reason,
+            )
+            self._steward.learn(moved, step)
+            self._steward.after(moved, now_ns, step)
 
 
-def _by_market(parent: Parent) -> dict[str, tuple[Atoms, Atoms]]:
-    """What was traded in each, of the asset and in money, without fees."""
-    found = dict.fromkeys(parent.plan.markets, (0, 0))
+def _by_market(parent: Parent) -> dict[str, Atoms]:
+    found = dict.fromkeys(parent.plan.markets, 0)
     for child in parent.children.values():
-        atoms, money_atoms = found[child.sent.market]
-        found[child.sent.market] = atoms + child.atoms, money_atoms + child.money_atoms
+        found[child.sent.market] += child.atoms
     return found
 
 
