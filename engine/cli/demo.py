@@ -81,8 +81,10 @@ def demo(
     """
     show = Show(seconds, Redactor(), is_quiet=json)
     quiet_logging(show.redactor)
-    # Until the engine takes signals itself, SIGTERM unwinds like Ctrl-C, and the venue is ended.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Until the engine takes signals itself, SIGTERM unwinds like Ctrl-C, and the venue is ended;
+    # Ctrl-C does so in the background of a script too, where a shell would have it ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     loaded = _checked(config)
     with DataLock(loaded.data_path, is_beside=True):
         _refuse_an_engine(loaded.data_path)
