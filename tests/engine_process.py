@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,12 @@ from engine.cli.demo_venue import KEY_NAME, OPENING, flat
 from engine.runtime.control import call
 from engine.values.errors import UserError
 from engine.values.instrument import Instrument
+from tests import patience
 from tests.live_world import ROOT, SYMBOL, demo_table
+from tests.patience import wait_until
 
-PATIENCE_S = 80.0
+PATIENCE_S = 120.0
+ANSWER_S = 30.0
 BTT = Instrument(
     symbol="BTT/USDT",
     venue="loopback",
@@ -39,15 +41,8 @@ BTT = Instrument(
 def ballast(*words: str, s: float = PATIENCE_S) -> subprocess.CompletedProcess[str]:
     """One verb, from its start to its end."""
     command = [sys.executable, "-m", "engine.cli", *words]
-    return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=s)
-
-
-def until(is_so: Callable[[], Any], what: str, s: float = PATIENCE_S) -> Any:
-    deadline = time.monotonic() + s
-    while not (found := is_so()):
-        assert time.monotonic() < deadline, f"{what} did not happen"
-        time.sleep(0.02)
-    return found
+    with patience.ends(" ".join(words)):
+        return subprocess.run(command, cwd=ROOT, text=True, capture_output=True, timeout=s)
 
 
 class VenueProcess:
@@ -127,7 +122,7 @@ class EngineProcess:
     def market(self) -> dict[str, Any]:
         """Its only market's status, by the control socket; {} while it does not answer."""
         try:
-            found: dict[str, Any] = call(self.data / "control.sock", "status", {}, 2.0)
+            found: dict[str, Any] = call(self.data / "control.sock", "status", {}, ANSWER_S)
         except UserError:
             return {}
         market: dict[str, Any] = found["markets"][0]
@@ -149,11 +144,12 @@ class EngineProcess:
             is_so = market.get("state") == "QUOTING" and len(sides) == 2
             return market if is_so else None
 
-        found: dict[str, Any] = until(quotes, "quoting")
+        found: dict[str, Any] = wait_until(quotes, "quoting", PATIENCE_S, self.market)
         return found
 
     def wait(self, s: float = PATIENCE_S) -> int:
-        return self.process.wait(s)
+        with patience.ends("the engine"):
+            return self.process.wait(s)
 
     def audit(self, account: Account) -> Audit:
         return audit(self.data / "journal.db", BTT, account)

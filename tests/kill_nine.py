@@ -40,7 +40,7 @@ PAGE = 1000
 POLL_S = 0.0002
 PATIENCE_S = 12.0
 LAST_RUN_S = 4.0
-STOP_S = 30.0
+STOP_S = 90.0
 LIFE_SQL = """
     SELECT seq FROM records WHERE kind = 'SessionStarted'
     AND json_extract(CAST(body AS TEXT), '$.epoch') > ?
@@ -120,7 +120,7 @@ class LoopbackVenue:
     def _get(self, path: str, api_key: str = "") -> Any:
         url = f"{self.urls['public']}/{path}"
         request = urllib.request.Request(url, headers={"X-MBX-APIKEY": api_key})
-        with urllib.request.urlopen(request, timeout=5.0) as answer:
+        with urllib.request.urlopen(request, timeout=60.0) as answer:
             return json.load(answer)
 
 

@@ -104,6 +104,7 @@ class LiveWorld:
         self.alerts: list[Alert] = []
         self.acted: list[Acted] = []
         self.moments: list[Moment] = []
+        self.on_seen: Callable[[], None] = lambda: None
         live.on_alert(self.alerts.append)
         # A busy machine must not pull the quotes of a test about something else.
         live.engine.disturbances = Disturbances(PATIENT)
@@ -249,6 +250,7 @@ class LiveWorld:
             if isinstance(record, StateChanged) and record.market == MARKET:
                 self._note(MarketState(record.after), record.reason)
         self._note(*self.maker.state)
+        self.on_seen()
         return step
 
     def _and_note(self, act: Callable[[Order], None]) -> Callable[[Order], None]:

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import aiohttp
 import ccxt.pro
 import msgspec
+import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from adapters.loopback.api import Api, Request
@@ -22,6 +23,7 @@ from adapters.loopback.keys import new_ed25519, new_hmac
 from adapters.loopback.venue import LoopbackVenue
 from engine.sim.matching.terms import NewOrder
 from engine.values.units import NS_PER_S, Side
+from tests.patience import PATIENCE_S, in_time
 
 NOW_NS = 1_800_000_000 * NS_PER_S
 SYMBOL = "BTTUSDT"
@@ -177,21 +179,23 @@ class Http:
         self.base = f"http://127.0.0.1:{venue.port}"
         self.pair = pair
 
-    async def ask(self, method, path, timeout_s=10, **values):
-        """(status, headers, body), signed."""
+    async def ask(self, method, path, timeout_s=0, **values):
+        """(status, headers, body), signed. TimeoutError after `timeout_s`, if one is given."""
         texts = {k: str(v) for k, v in values.items()}
         texts.setdefault("timestamp", str(time.time_ns() // 1_000_000))
         query = urlencode(texts)
         query += f"&signature={hmac_of(self.pair.secret, query)}"
         return await self.bare(method, f"{path}?{query}", timeout_s)
 
-    async def bare(self, method, path, timeout_s=10):
-        async with self.session.request(
-            method,
-            self.base + path,
-            headers={"X-MBX-APIKEY": self.pair.key.api_key},
-            timeout=aiohttp.ClientTimeout(total=timeout_s),
-        ) as response:
+    async def bare(self, method, path, timeout_s=0):
+        headers = {"X-MBX-APIKEY": self.pair.key.api_key}
+        limit = aiohttp.ClientTimeout(total=timeout_s or 2 * PATIENCE_S)
+        async with (
+            in_time(f"an answer to {path.partition('?')[0]}"),
+            self.session.request(
+                method, self.base + path, headers=headers, timeout=limit
+            ) as response,
+        ):
             return response.status, response.headers, json.loads(await response.read())
 
     async def place(self, side="BUY", price="0.00000060", lots=10_000_000, **more):
@@ -216,13 +220,26 @@ async def socket(venue, path):
         yield ws
 
 
-async def received(ws, timeout_s=10):
+async def heard(ws):
+    """The next frame of any kind."""
+    async with in_time("a frame"):
+        return await ws.receive()
+
+
+async def received(ws):
     """The next text as JSON; frames of the protocol itself are passed over."""
     while True:
-        message = await asyncio.wait_for(ws.receive(), timeout_s)
+        message = await heard(ws)
         if message.type is aiohttp.WSMsgType.TEXT:
             return json.loads(message.data)
         assert message.type in (aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG), message
+
+
+async def hears_nothing(ws, for_s):
+    """No text comes for so long."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(for_s):
+            raise AssertionError(await received(ws))
 
 
 async def asked(ws, method, **params):
@@ -241,11 +258,3 @@ def signed(pair, **values):
     payload = "&".join(f"{name}={params[name]}" for name in sorted(params))
     signer = ed25519_of if pair.key.ed25519_public else hmac_of
     return params | {"signature": signer(pair.secret, payload)}
-
-
-async def until(condition, timeout_s=10):
-    """Wait for something that is sure to come."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        await asyncio.sleep(0.01)

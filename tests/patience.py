@@ -116,11 +116,20 @@ class Bystander:
         within = (min(at_s, end_s) - max(from_s, since_s) for from_s, at_s in lost)
         return end_s - since_s - sum(max(0.0, lost_s) for lost_s in within)
 
-    def ran_freely(self, since_s: float) -> None:
-        """Raise RanOut where the machine stood still, so that what follows proves nothing."""
-        stood_s = max((lost for end_s, lost in list(self._lost) if end_s > since_s), default=0.0)
-        if stood_s > STILL_S_MAX:
-            raise RanOut(f"the machine stood still for {stood_s:.1f} s in the middle of it")
+    @contextmanager
+    def undisturbed(self, since_s: float) -> Iterator[None]:
+        """What is asserted inside holds where the machine lets us run.
+
+        Where it did not, so that an engine loses its links by that alone, it proves nothing.
+        """
+        try:
+            yield
+        except AssertionError as error:
+            lost = [lost_s for end_s, lost_s in list(self._lost) if end_s > since_s]
+            if max(lost, default=0.0) > STILL_S_MAX:
+                text = f"the machine stood still for {max(lost):.1f} s, and so: {error}"
+                raise RanOut(text) from None
+            raise
 
     def _watch(self) -> None:
         before_s, before_cpu_s = time.monotonic(), time.process_time()

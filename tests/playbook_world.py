@@ -1,7 +1,9 @@
 """A loopback venue whose market does what a test says, and an engine that runs by a playbook.
 
 BTT/USDT is quoted; BTC/USDT is watched, and its regime is told by the hours that the venue has of
-it when the engine starts. Memories are seconds long, so that a trend is one within a test.
+it when the engine starts. Memories are seconds long, so that a trend is one within a test, and over
+some seconds later. No ruling and no decision is missed: a test that waits for one finds it though
+another has followed.
 """
 
 import time
@@ -16,6 +18,7 @@ import tomlkit
 from adapters.loopback.config import VenueConfig, atoms, btc_usdt, btt_usdt
 from adapters.loopback.keys import KeyPair
 from adapters.loopback.klines import HOUR_MS, Candle
+from adapters.loopback.orders import Order
 from adapters.loopback.venue import LoopbackVenue
 from engine.runtime.journal_reader import read
 from engine.sim.matching.book import MatchingBook
@@ -26,6 +29,7 @@ from engine.values.events import RatingLabel, RatingSet
 from engine.values.records import Decision, HedgeMoved, Ruled
 from engine.values.units import BUY, NS_PER_MS, NS_PER_S, SELL, Lot, Ns, Side, Tick
 from tests.live_world import ACCOUNT, MARKET, SYMBOL, LiveWorld, Setting, live_world
+from tests.patience import RanOut
 
 COIN_SYMBOL = "BTCUSDT"
 BROAD = "BTC/USDT@loopback"
@@ -137,6 +141,28 @@ class PlaybookWorld:
     def __init__(self, world: LiveWorld, stage: Stage) -> None:
         self.world = world
         self.stage = stage
+        self.ruled: list[Ruling] = []
+        self.decided: list[Decision] = []
+        self._told = 0
+        self._told_ns = 0
+        world.on_seen = self._note
+        self._stood: list[tuple[Ns, list[tuple[Side, Lot]]]] = []
+        store = world.venue.exchange.store
+        add = store.add
+
+        def added(order: Order) -> None:
+            add(order)
+            orders = [(each.side, each.lots_left) for each in store.open_orders(ACCOUNT)]
+            self._stood.append((order.created_ns, orders))
+
+        store.add = added  # type: ignore[method-assign]
+
+    def _note(self) -> None:
+        made = self.world.acted[-1].step.records
+        self.decided += [record for record in made if isinstance(record, Decision)]
+        ruling = self.world.maker.quoter.guidance.ruling
+        if ruling is not None and (not self.ruled or self.ruled[-1] is not ruling):
+            self.ruled.append(ruling)
 
     @property
     def ruling(self) -> Ruling:
@@ -150,6 +176,7 @@ class PlaybookWorld:
 
     async def rate(self, label: str, *, s: float = 600.0, voted: int | None = 26) -> None:
         now_ns = self.world.live.clock.now_ns()
+        self._told, self._told_ns = len(self.ruled), now_ns
         await self.world.live.tell(
             RatingSet(
                 market=MARKET, at_ns=now_ns, label=RatingLabel(label),
@@ -157,16 +184,35 @@ class PlaybookWorld:
             )
         )  # fmt: skip
 
-    async def row_is(self, part: str) -> None:
-        await self.until(lambda: part in self.row, f"row {part!r}")
+    async def rules(self, row: str, is_it: Callable[[Ruling], Any] = lambda ruling: True) -> Ruling:
+        """The first ruling of such a row since the last rating was told; it may be over."""
 
-    async def until(self, is_so: Callable[[], Any], what: str) -> None:
+        def found() -> Ruling | None:
+            since = self.ruled[self._told :]
+            return next((r for r in since if row in r.posture.row and is_it(r)), None)
+
+        ruling = await self.until(found, f"row {row!r}")
+        assert isinstance(ruling, Ruling)
+        return ruling
+
+    async def decides(self, is_it: Callable[[Decision], Any], what: str) -> Decision:
+        """The first such decision since the last rating was told; it may be over."""
+
+        def found() -> Decision | None:
+            since = (each for each in self.decided if each.at_ns >= self._told_ns)
+            return next((each for each in since if is_it(each)), None)
+
+        decision = await self.until(found, what)
+        assert isinstance(decision, Decision)
+        return decision
+
+    async def until(self, is_so: Callable[[], Any], what: str) -> Any:
         try:
-            await self.world.until(is_so, what)
-        except AssertionError as error:
+            return await self.world.until(is_so, what)
+        except RanOut as error:
             told = self.world.maker.quoter.guidance.told(self.world.live.clock.now_ns())
             says = [question["says"] for question in told.get("questions", [])]
-            raise AssertionError(f"{error}; {self.row}; {says}") from error
+            raise RanOut(f"{error}; {self.row}; {says}") from error
 
     async def known(self) -> None:
         """Every question has an answer but the signal, perhaps."""
@@ -186,16 +232,16 @@ class PlaybookWorld:
 
     def sizes(self, side: Side) -> list[Lot]:
         """What stands at the venue, by price."""
-        orders = self.world.truth().open_orders
+        orders = self.world.venue.exchange.store.open_orders(ACCOUNT)
         return [o.lots_left for o in sorted(orders, key=lambda o: o.tick) if o.side is side]
 
-    def wished(self, side: Side) -> list[Lot]:
-        """What the last decision would have stand; small differences stay as they are."""
-        decision = self.world.maker.quoter.last
-        return [level.lots for level in decision.ladder.side(side)] if decision else []
-
-    def ticks(self, side: Side) -> list[Tick]:
-        return sorted(o.tick for o in self.world.truth().open_orders if o.side is side)
+    def stood(self, side: Side) -> list[list[Lot]]:
+        """What stood at the venue whenever it had taken an order, since the last rating."""
+        return [
+            [lots for each, lots in orders if each is side]
+            for at_ns, orders in self._stood
+            if at_ns >= self._told_ns
+        ]
 
     def records(self, kind: type[Any]) -> list[Any]:
         return [r for acted in self.world.acted for r in acted.step.records if isinstance(r, kind)]
@@ -206,11 +252,13 @@ class PlaybookWorld:
     def moves(self) -> list[HedgeMoved]:
         return self.records(HedgeMoved)
 
-    def decisions(self) -> list[Decision]:
-        return self.records(Decision)
-
     def journaled(self, kind: str) -> list[Any]:
         return [row.record for row in read(self.world.config.journal_path, kinds=(kind,))]
+
+
+def largest(decision: Decision, side: Side) -> Lot:
+    """What it would have stand; small differences to what stands already stay as they are."""
+    return max((level.lots for level in decision.ladder.side(side)), default=0)
 
 
 def quick_playbook(**changes: dict[str, Any]) -> str:
@@ -246,13 +294,15 @@ async def playbook_world(
     btc: Callable[[int], float] = stable,
     *,
     held: str = "200000000",
+    depth: float = 1.0,
     playbook: dict[str, dict[str, Any]] | None = None,
     params: dict[str, Any] | None = None,
     token: Callable[[int], float] | None = None,
     change: Callable[[dict[str, Any]], None] = lambda table: None,
     whole: Callable[[dict[str, Any]], None] = lambda table: None,
 ) -> AsyncIterator[PlaybookWorld]:
-    """An engine that quotes BTT/USDT by the shipped playbook. `held` is the account's BTT.
+    """An engine that quotes BTT/USDT by the shipped playbook. `held` is the account's BTT,
+    `depth` that of the stage from the beginning.
 
     `btc` and `token` give the hourly closes of the past (USDT, ticks); `change` what else is to be
     different in the market's own table, `whole` in the config's.
@@ -262,6 +312,7 @@ async def playbook_world(
     def venue(pair: KeyPair) -> LoopbackVenue:
         ids = count(1).__next__
         stages.append(Stage(62, LOTS, ids))
+        stages[0].depth = depth
         coin = Stage(BTC_TICK, 100_000, ids)
         config = VenueConfig(
             symbols=[btt_usdt(), btc_usdt()],

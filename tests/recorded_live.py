@@ -18,8 +18,7 @@ from engine.runtime.recorder import Recorder, RecorderParams
 from engine.runtime.recording import header_of
 from engine.runtime.redaction import Redactor
 from tests.live_world import ACCOUNT, demo_table, new_hmac, thin_venue
-
-STOP_S = 20.0
+from tests.patience import in_time, until
 
 
 @asynccontextmanager
@@ -37,16 +36,23 @@ async def venue_and_config(tmp_path: Path):
 
 
 async def recorded_session(config: Config, seconds: float) -> Recorder:
-    """Quote for some seconds and stop in order."""
+    """Quote for some seconds, and until an order has stood, and stop in order."""
     async with running(config, "a test's config", Redactor()) as live:
         recorder = attached(live, config)
         recorder.start()
         run = asyncio.create_task(live.run())
         await asyncio.sleep(seconds)
+        await until(lambda: run.done() or _has_quoted(live), "an order of ours")
         live.stop("the test")
-        await asyncio.wait_for(run, STOP_S)
+        async with in_time("the end of the engine"):
+            await run
     recorder.close()
     return recorder
+
+
+def _has_quoted(live: Live) -> bool:
+    """And there is enough of it for a replay to say something."""
+    return live.processed > 200 and any(m.quoter.own for m in live.engine.makers.values())
 
 
 def attached(live: Live, config: Config) -> Recorder:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import count
 from pathlib import Path
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any
 
 import msgspec
@@ -44,14 +44,15 @@ from engine.values.events import (
     OrderFailed,
     OrderReport,
     OrderState,
+    QueryFailed,
     Stream,
     Trade,
     VenueState,
 )
 from engine.values.instrument import Instrument
 from engine.values.units import NS_PER_S, Side
+from tests.patience import PATIENCE_S, Bystander, RanOut, in_time, until
 
-WAIT_S = 20.0
 ADAPTERS = ("ccxt", "native")
 MARKET = "BTT/USDT@venue"
 LOTS = 8_000_000
@@ -93,7 +94,7 @@ class Facts:
         return [event for event in self.all[after:] if isinstance(event, kind)]
 
     async def until(self, is_so: Callable[[], Any]) -> Any:
-        async with asyncio.timeout(WAIT_S):
+        async with in_time("a fact", instead=lambda: [type(f).__name__ for f in self.all[-9:]]):
             while not (found := is_so()):
                 self._news.clear()
                 await self._news.wait()
@@ -126,6 +127,7 @@ class Desk:
 
     async def place(self, side: Side, tick: int, **options: Any) -> OrderReport:
         (fact,) = await self.gateway.execute(self.order(side, tick, **options))
+        _answered(fact)
         assert isinstance(fact, OrderReport), fact
         return fact
 
@@ -138,6 +140,7 @@ class Desk:
     async def reconcile(self, after_id: int = 0) -> VenueState:
         command = Reconcile(market=MARKET, trade_id_from=after_id, at_ns=0)
         (fact,) = await self.gateway.execute(command)
+        _answered(fact)
         assert isinstance(fact, VenueState), fact
         return fact
 
@@ -153,6 +156,12 @@ class Desk:
                 case _:
                     pass
         return book
+
+
+def _answered(fact: Event) -> None:
+    """The adapter waits for an answer only so long; a machine that stands still waits longer."""
+    if isinstance(fact, OrderFailed | QueryFailed) and fact.code == "timeout":
+        raise RanOut(f"no answer in time: {fact}")
 
 
 class TradingPlace:
@@ -239,7 +248,7 @@ async def quoted(theirs: Desk) -> None:
 
 async def synced(ours: Desk, theirs: Desk, times: int = 1) -> None:
     """Stir the market until the book is proved: the stream of a quiet one proves nothing."""
-    async with asyncio.timeout(WAIT_S):
+    async with in_time("a proved book", 2 * PATIENCE_S):
         while len(ours.facts.of(BookSnapshot)) < times:
             far = await theirs.place(Side.SELL, 200)
             command = Cancel(market=MARKET, client_id=far.client_id, at_ns=0)
@@ -339,12 +348,11 @@ async def test_orders_are_canceled_one_by_one_and_all_at_once(adapter: str) -> N
         assert isinstance(done, AllCanceled)
         assert done.count == 1
         assert place.venue.state().open_orders == []
-        heard = await ours.facts.until(
+        await ours.facts.until(
             lambda: [
                 fact for fact in ours.facts.of(OrderReport) if fact.state is OrderState.CANCELED
             ][1:]
         )
-        assert heard
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
@@ -437,14 +445,16 @@ async def test_o15_after_a_429_places_wait_and_cancels_go_out(adapter: str) -> N
     async with trading_place(adapter) as place:
         ours = await place.desk("ours")
         resting = await ours.place(Side.BUY, 60)
+        began_s = monotonic()
         place.venue.faults.inject("O15", retry=3)
-        (failed,) = await ours.gateway.execute(ours.order(Side.BUY, 61))
-        assert isinstance(failed, OrderFailed)
-        assert failed.failure is Failure.TRANSIENT
-        assert 0 < failed.retry_after_ns <= 3 * NS_PER_S
-        (held,) = await ours.gateway.execute(ours.order(Side.BUY, 61))
-        assert isinstance(held, OrderFailed)
-        assert held.text == "rate budget"
+        with Bystander() as bystander, bystander.undisturbed(began_s):
+            (failed,) = await ours.gateway.execute(ours.order(Side.BUY, 61))
+            assert isinstance(failed, OrderFailed)
+            assert failed.failure is Failure.TRANSIENT
+            assert 0 < failed.retry_after_ns <= 3 * NS_PER_S
+            (held,) = await ours.gateway.execute(ours.order(Side.BUY, 61))
+            assert isinstance(held, OrderFailed)
+            assert held.text == "rate budget"
         await asyncio.sleep(held.retry_after_ns / NS_PER_S + 0.5)
         (gone,) = await ours.gateway.execute(
             Cancel(market=MARKET, client_id=resting.client_id, at_ns=0)
@@ -480,6 +490,13 @@ async def test_p02_a_fill_told_three_times_has_one_name(adapter: str) -> None:
         assert len({fill.trade_id for fill in fills}) == 1
 
 
+def first_losses(facts: Facts) -> list[Disconnected]:
+    """The first loss of either stream, once both were lost."""
+    lost = facts.of(Disconnected)
+    firsts = [next((f for f in lost if f.stream is s), None) for s in Stream]
+    return [f for f in firsts if f is not None] if None not in firsts else []
+
+
 @pytest.mark.parametrize("adapter", ADAPTERS)
 async def test_f10_a_silent_venue_is_noticed_on_both_streams_within_three_seconds(
     adapter: str,
@@ -489,13 +506,13 @@ async def test_f10_a_silent_venue_is_noticed_on_both_streams_within_three_second
         await quoted(theirs)
         ours = await place.desk("ours", with_feed=True)
         await synced(ours, theirs)
-        began_ns = time_ns()
-        place.venue.faults.inject("F10")
-        lost = await ours.facts.until(
-            lambda: len(ours.facts.of(Disconnected)) >= 2 and ours.facts.of(Disconnected)
-        )
-        assert {fact.stream for fact in lost[:2]} == {Stream.PUBLIC, Stream.PRIVATE}
-        assert all(fact.at_ns - began_ns < 4 * NS_PER_S for fact in lost[:2])
+        with Bystander() as bystander:
+            began_s, began_ns = monotonic(), time_ns()
+            place.venue.faults.inject("F10")
+            lost = await ours.facts.until(lambda: first_losses(ours.facts))
+            for fact in lost:
+                lost_s = (fact.at_ns - began_ns) / NS_PER_S
+                assert bystander.ran_s(began_s, began_s + lost_s) < 4
         assert ours.facts.of(BookLost)
         await theirs.facts.until(lambda: theirs.facts.of(Disconnected))
         place.venue.faults.heal("F10")
@@ -514,7 +531,7 @@ async def test_f01_a_lost_delta_loses_the_book_and_it_comes_back_right(adapter: 
         await synced(ours, theirs)
         place.venue.faults.inject("F01")
         await theirs.place(Side.BUY, 62)
-        await asyncio.sleep(0.5)
+        await until(lambda: place.venue.faults.log, "the frame that is lost")
         await theirs.place(Side.BUY, 59)
         await ours.facts.until(lambda: ours.facts.of(BookLost))
         await theirs.place(Side.BUY, 58)
@@ -541,7 +558,8 @@ async def test_a_recorded_wire_brings_the_same_book_as_the_wire_itself(tmp_path:
         await theirs.place(Side.BUY, 62)
         await theirs.place(Side.SELL, 63)
         await ours.facts.until(lambda: ours.book().levels(Side.SELL, 1) == [(63, LOTS)])
-        await asyncio.sleep(0.3)
+        last = place.venue.exchange.markets["BTTUSDT"].update_id
+        await until(lambda: b'"u":%d,' % last in lines[-1], "the last frame on the other wire")
         await link.close()
     file = tmp_path / "wire.gz"
     file.write_bytes(gzip.compress(b"".join(lines)))

@@ -29,7 +29,8 @@ from engine.values.errors import UserError
 from engine.values.events import BarForming, BarsClosed, BookSnapshot, Event, Grade, Quarantined
 from engine.values.facts import Bar
 from engine.values.units import NS_PER_MS, NS_PER_S, Side
-from tests.loopback_builders import SYMBOL, Restless, until
+from tests.loopback_builders import SYMBOL, Restless
+from tests.patience import until
 from tests.test_adapter_contract import (
     ADAPTERS,
     MARKET,
@@ -494,9 +495,9 @@ async def test_native_connections_follow_each_other_without_losing_a_bar() -> No
             connections = place.venue.server.connections
             for wire in place.venue.delivery.wires():
                 wire.push(Frame(SHUTDOWN))
-            await until(lambda: place.venue.server.connections > connections)
+            await until(lambda: place.venue.server.connections > connections, "the next one")
             told = len(closed(ours.facts, SECOND))
-            await until(lambda: len(closed(ours.facts, SECOND)) > told + 3, timeout_s=20)
+            await until(lambda: len(closed(ours.facts, SECOND)) > told + 3, "bars of the next one")
         assert steps(closed(ours.facts, SECOND), SECOND) == {1}
 
 

@@ -13,6 +13,7 @@ from engine.runtime.inbox import Inbox
 from engine.runtime.rehearsal import Rehearsal
 from engine.trading.standing import MarketState
 from engine.values.events import Timer
+from tests.patience import until
 from tests.sim.builders import engine
 
 
@@ -46,8 +47,7 @@ async def test_a_busy_loop_rehearses_only_while_nothing_comes():
     spin = Spin(inbox, HostParams(busy_poll=True, rehearse_every_ms=1))
     spin.rehearse_with(lambda: turns.append(time.monotonic_ns()))
     spin.start()
-    await asyncio.sleep(0.1)
-    assert turns
+    await until(lambda: turns, "a rehearsal")
     busy_until = time.monotonic() + 0.1
     inbox.put(Timer(at_ns=1))
     seen = len(turns)

@@ -8,6 +8,7 @@ import pytest
 from engine.runtime.consumer import BATCH_MAX, REST_NS, Consumer
 from engine.runtime.inbox import Inbox
 from engine.values.events import BookDelta, OrderSent
+from tests.patience import in_time, until
 
 
 def delta(n):
@@ -96,8 +97,7 @@ async def test_the_loop_is_served_between_two_batches():
         for n in range(3 * BATCH_MAX):
             taker.inbox.put(ours(n))
         loop.call_soon(lambda: loop.call_soon(lambda: seen.append(len(taker.taken))))
-        await asyncio.sleep(0.001)
-        assert len(taker.taken) == 3 * BATCH_MAX
+        await until(lambda: len(taker.taken) == 3 * BATCH_MAX, "every fact")
         assert seen
         assert seen[0] < 3 * BATCH_MAX
 
@@ -136,7 +136,8 @@ async def test_it_returns_when_no_further_fact_is_wanted():
     async with running() as (taker, task):
         taker.is_enough = True
         taker.inbox.put(delta(1))
-        await asyncio.wait_for(task, 1)
+        async with in_time("its end"):
+            await task
         taker.inbox.put(delta(2))
         assert taker.taken == [delta(1)]
 

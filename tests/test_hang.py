@@ -25,6 +25,12 @@ def test_work_between_facts_is_left_alone():
             pass
 
 
+def test_a_host_that_stood_still_is_no_decision_that_hangs():
+    since_ns = time.perf_counter_ns() - 3600 * 10**9
+    with HangGuard(lambda: since_ns, 60.0):
+        time.sleep(0.2)
+
+
 def test_a_fact_is_struck_once_so_that_the_engine_can_clean_up():
     since_ns = time.perf_counter_ns()
     struck = 0

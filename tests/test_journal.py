@@ -30,6 +30,7 @@ from engine.values.errors import UserError
 from engine.values.intents import Hedge
 from engine.values.records import OrderIntent, Record, SessionStarted, StateChanged
 from engine.values.units import Side
+from tests.patience import in_time, until
 
 MARKET = "BTT/USDT@loop"
 PARAMS = JournalParams()
@@ -160,9 +161,7 @@ async def test_a_waiter_that_is_cancelled_harms_nobody(tmp_path: Path) -> None:
 async def test_records_that_nobody_awaits_reach_the_disk_soon(tmp_path: Path) -> None:
     async with await open_journal(tmp_path / "j.db", PARAMS) as journal:
         journal.append([state_changed(1)])
-        async with asyncio.timeout(10):
-            while journal.oldest_unsynced_ns:  # noqa: ASYNC110 (nobody awaits it: that is the point)
-                await asyncio.sleep(0.005)
+        await until(lambda: not journal.oldest_unsynced_ns, "the disk")
         connection = sqlite3.connect(tmp_path / "j.db")
         assert connection.execute("SELECT COUNT(*) FROM records").fetchone() == (1,)
         connection.close()
@@ -401,7 +400,7 @@ async def test_d06_a_file_replaced_under_us_fails_the_journal(
         os.rename(tmp_path / name, tmp_path / "moved")
         journal.append([state_changed(1)])
         with pytest.raises(JournalFailed, match=os.strerror(errno.ENOENT)):
-            async with asyncio.timeout(10):
+            async with in_time("the failure"):
                 await journal.watch()
         with pytest.raises(JournalFailed):
             await journal.commit()
@@ -426,7 +425,7 @@ async def test_d07_the_log_is_folded_away_beside_the_writer(
             journal.append(state_changed(n) for n in range(round_ * 200, round_ * 200 + 200))
             await journal.commit()
             await asyncio.sleep(0.02)
-        assert path.stat().st_size > 500_000
+        await until(lambda: path.stat().st_size > 500_000, "the log in the file")
         assert journal.failed == ""
     assert verify(path).records == 8_000
 
@@ -475,7 +474,7 @@ async def test_a_start_that_is_cancelled_at_any_moment_leaves_no_thread_behind(
     is_cancelled = True
     for number in range(200):
         opening = asyncio.create_task(open_journal(tmp_path / str(number) / "j.db", PARAMS))
-        await asyncio.sleep(number * 0.0003)
+        await asyncio.sleep(number * 0.0003 * 1.02**number)  # a slow machine opens late
         opening.cancel()
         found = (await asyncio.gather(opening, return_exceptions=True))[0]
         is_cancelled = isinstance(found, asyncio.CancelledError)
@@ -483,8 +482,8 @@ async def test_a_start_that_is_cancelled_at_any_moment_leaves_no_thread_behind(
             await found.close()
             break
     assert not is_cancelled, "the last one came too late to cancel anything"
-    for _ in range(100):
-        if not any("connection_worker" in thread.name for thread in threading.enumerate()):
-            return
-        await asyncio.sleep(0.02)
-    raise AssertionError(threading.enumerate())
+    await until(
+        lambda: not any("connection_worker" in thread.name for thread in threading.enumerate()),
+        "the end of every thread",
+        instead=threading.enumerate,
+    )

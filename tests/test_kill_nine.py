@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import ends
 from tests.venue_truth import AT_REST, Journal, Venue
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,13 +20,14 @@ PATIENCE_S = 600
 @pytest.mark.slow
 def test_twenty_kills_lose_no_fill_and_send_nothing_twice_or_early():
     command = [sys.executable, "-m", "tests.kill_nine", "--json"]
-    done = subprocess.run(
-        [*command, "--times", str(TIMES), "--seed", str(SEED)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
+    with ends("the kills"):
+        done = subprocess.run(
+            [*command, "--times", str(TIMES), "--seed", str(SEED)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])
     assert summary["ok"]

@@ -48,8 +48,8 @@ def first(world, kind, since_s, is_it=lambda event: True):
 
 def pulls_at_once(world, acted, since_s):
     """The very fact pulls, where nothing had pulled before: as a machine that stood still does."""
-    world.bystander.ran_freely(since_s)
-    assert [type(command) for command in acted.step.commands] == [CancelAll]
+    with world.bystander.undisturbed(since_s):
+        assert [type(command) for command in acted.step.commands] == [CancelAll]
 
 
 def at_strike(world, fault_id, act):
@@ -118,9 +118,9 @@ async def test_F09_a_depth_stream_that_falls_silent_alone_is_pulled_by_the_secon
         world.venue.faults.inject("F09")
         noticed = await world.moment(began_s, lambda m: m.is_blind, "the doubt")
         gone = await gone_in_time(world, began_s, noticed, record_property)
-        world.bystander.ran_freely(began_s)
-        assert noticed.reason.startswith("stalled")
-        assert not world.facts(Disconnected, began_s)
+        with world.bystander.undisturbed(began_s):
+            assert noticed.reason.startswith("stalled")
+            assert not world.facts(Disconnected, began_s)
         await asyncio.sleep(0.5)
         assert not world.facts(BookDelta, noticed.at_s)
         assert not world.commands(Place, gone.at_s), "quoted without a depth stream"
@@ -363,9 +363,9 @@ async def test_O15_while_banned_nothing_reaches_the_venue_and_then_it_goes_on(tm
         await world.moment(banned.at_s, is_no_quoting, "the pull")
         await asyncio.sleep(2.5)
         # What had left before the ban was known may arrive a little after it.
-        world.bystander.ran_freely(began_s)
         late = [each for each in heard if 0.3 < each[0] - banned.at_s < 2.5]
-        assert late == [], "something was sent while banned"
+        with world.bystander.undisturbed(began_s):
+            assert late == [], "something was sent while banned"
         assert any(alert.level == "critical" for alert in world.alerts), "nobody was called"
         await world.quoting()
 

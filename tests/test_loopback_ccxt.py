@@ -6,7 +6,8 @@ import time
 import ccxt
 import pytest
 
-from tests.loopback_builders import SYMBOL, Restless, live_venue, unmodified_ccxt, until
+from tests.loopback_builders import SYMBOL, Restless, live_venue, unmodified_ccxt
+from tests.patience import in_time, until
 
 MARKET = "BTT/USDT"
 
@@ -35,8 +36,8 @@ async def test_ccxt_watches_trades_and_candles():
         candles = asyncio.create_task(client.watch_ohlcv(MARKET, "1m"))
         await until(lambda: {"bttusdt@trade", "bttusdt@kline_1m"} <= venue.hub.streams())
         await client.create_order(MARKET, "market", "buy", 10_000_000)
-        trade = (await asyncio.wait_for(trades, 10))[-1]
-        candle = (await asyncio.wait_for(candles, 10))[-1]
+        async with in_time("a trade and a candle"):
+            trade, candle = (await trades)[-1], (await candles)[-1]
         assert (trade["price"], trade["amount"], trade["side"]) == (6.3e-7, 1e7, "buy")
         assert candle[4:] == [6.3e-7, 1e7]
 
@@ -89,13 +90,15 @@ async def test_ccxt_sees_its_own_orders_fills_and_balances():
         first = asyncio.create_task(client.watch_orders(MARKET))
         await until(lambda: any(s.subscriptions for s in venue.delivery.api_wires))
         placed = await client.create_order(MARKET, "limit", "buy", 10_000_000, 6.2e-7)
-        assert (await asyncio.wait_for(first, 10))[-1]["id"] == placed["id"]
+        async with in_time("the order"):
+            assert (await first)[-1]["id"] == placed["id"]
         second = asyncio.create_task(client.watch_orders(MARKET))
         await asyncio.sleep(0)
         order = venue.exchange.store.by_id[int(placed["id"])]
         venue.exchange.force_fill(order, order.lots, time.time_ns())
-        trades, _ = await asyncio.wait_for(asyncio.gather(*watching), 10)
-        assert (await asyncio.wait_for(second, 10))[-1]["status"] == "closed"
+        async with in_time("the fill, the balance and the order"):
+            trades, _ = await asyncio.gather(*watching)
+            assert (await second)[-1]["status"] == "closed"
         assert (trades[-1]["order"], trades[-1]["takerOrMaker"]) == (placed["id"], "maker")
         assert [t["id"] for t in await client.fetch_my_trades(MARKET)] == [trades[-1]["id"]]
         await until(lambda: client.balance["spot"]["USDT"]["total"] == 993.8)

@@ -13,8 +13,9 @@ from adapters.loopback.recorded import Recording, survey, surveyed_spec
 from adapters.loopback.venue import LoopbackVenue
 from adapters.transport.capture import read_lines
 from engine.values.errors import UserError
-from tests.loopback_builders import asked, config, http, received, signed, socket, until
+from tests.loopback_builders import asked, config, heard, http, received, signed, socket
 from tests.market_data import spot_wire
+from tests.patience import in_time, until
 
 STREAMS = "btcusdt@depth@100ms/btcusdt@bookTicker/btcusdt@trade"
 
@@ -86,7 +87,7 @@ async def test_frames_are_served_byte_for_byte_and_nothing_before_somebody_liste
         async with socket(venue, f"/stream?streams={STREAMS}") as ws:
             await rest.bare("GET", "/api/v3/depth?symbol=BTCUSDT")
             wanted = [frame for _, frame in lines if frame is not SNAPSHOT]
-            texts = [(await asyncio.wait_for(ws.receive(), 10)).data.encode() for _ in wanted]
+            texts = [(await heard(ws)).data.encode() for _ in wanted]
         assert [json.loads(t) for t in texts] == [json.loads(f) for f in wanted]
         assert texts[0].endswith(json.dumps(json.loads(wanted[0])["data"]).encode() + b"}")
 
@@ -137,7 +138,8 @@ async def test_real_time_takes_its_time_and_a_factor_takes_less():
         ):
             start = loop.time()
             await rest.bare("GET", "/api/v3/depth?symbol=BTCUSDT")
-            await asyncio.wait_for(venue.replays["BTCUSDT"].done.wait(), 20)
+            async with in_time("the end of the replay"):
+                await venue.replays["BTCUSDT"].done.wait()
             spent.append(loop.time() - start)
     assert spent[0] > 0.55
     assert spent[1] < spent[0]
@@ -196,7 +198,7 @@ async def test_the_real_recording_arrives_whole_and_makes_the_right_book():
     ):
         frames, book = 0, None
         while frames < 99_573:
-            message = await asyncio.wait_for(ws.receive(), 20)
+            message = await heard(ws)
             if message.type is aiohttp.WSMsgType.PING:
                 continue
             assert message.type is aiohttp.WSMsgType.TEXT

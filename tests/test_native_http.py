@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from adapters.native.http import IDLE_MAX, Http
 from engine.values.errors import Failure, VenueError
+from tests.patience import PATIENCE_S, Bystander, until
 
 OK = b"HTTP/1.1 200 OK\r\nX-Mbx-Used-Weight-1M: 7\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -47,7 +48,7 @@ class Venue:
 
 
 @asynccontextmanager
-async def serving(timeout_s=2.0, **options):
+async def serving(timeout_s=PATIENCE_S, **options):
     venue, http = Venue(), Http(timeout_s)
     server = await asyncio.start_server(venue.serve, "127.0.0.1", 0, **options)
     venue.port = server.sockets[0].getsockname()[1]
@@ -57,8 +58,7 @@ async def serving(timeout_s=2.0, **options):
     finally:
         await http.close()
         server.close()
-        while venue.open:  # noqa: ASYNC110 a bystander
-            await asyncio.sleep(0.001)
+        await until(lambda: not venue.open, "the last goodbye")
 
 
 async def test_an_answer_has_its_status_its_headers_and_its_body():
@@ -128,11 +128,12 @@ async def test_a_venue_that_hangs_up_after_each_answer_is_no_failure():
     "answer", [None, b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{}", b"SSH-2.0-x\r\n\r\n"]
 )
 async def test_no_whole_answer_is_unknown_since_bytes_have_left(answer):
-    async with serving(timeout_s=0.2) as (venue, http):
-        venue.answer = answer
-        with pytest.raises(VenueError) as raised:
-            await http.send("DELETE", venue.url)
-        assert raised.value.failure is Failure.UNKNOWN
+    with Bystander() as bystander, bystander.undisturbed(0.0):
+        async with serving(timeout_s=0.6) as (venue, http):
+            venue.answer = answer
+            with pytest.raises(VenueError) as raised:
+                await http.send("DELETE", venue.url)
+            assert raised.value.failure is Failure.UNKNOWN
 
 
 async def test_a_connection_that_was_never_made_is_transient_and_names_no_secret():
@@ -158,8 +159,7 @@ async def test_a_request_that_is_given_up_leaves_no_connection_for_the_next():
     async with serving() as (venue, http):
         venue.answer = None
         asking = asyncio.create_task(http.send("GET", venue.url))
-        while not venue.heard:  # noqa: ASYNC110 a bystander
-            await asyncio.sleep(0.001)
+        await until(lambda: venue.heard, "the request")
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         venue.answer = OK

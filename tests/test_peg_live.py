@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from engine.values.records import Decision
 from engine.values.units import BUY
-from tests.playbook_world import PlaybookWorld, playbook_world
+from tests.playbook_world import PlaybookWorld, largest, playbook_world
 
 PEG = {
     "fixed": 62e-8, "units": {}, "age_max_s": 5.0, "corridor_bps": 1500.0, "threshold_bps": 200.0,
@@ -22,32 +23,38 @@ def pegged(table: dict[str, Any]) -> None:
     del table["playbook"], table["broad"]
 
 
-def state(market: PlaybookWorld) -> str:
-    decision = market.world.maker.quoter.last
+def state(decision: Decision | None) -> str:
     levels = decision.ladder.bids + decision.ladder.asks if decision else ()
     return levels[0].reason.stance.split()[0] if levels else ""
 
 
+async def quiet(market: PlaybookWorld) -> None:
+    await market.until(lambda: state(market.world.maker.quoter.last) == "quiet", "quiet")
+
+
 async def test_a_short_deviation_is_leaned_against_and_let_go(tmp_path: Any) -> None:
     async with playbook_world(tmp_path, change=pegged) as market:
-        await market.until(lambda: state(market) == "quiet", "quiet")
+        await quiet(market)
         market.stage.shift = -3
-        await market.until(lambda: state(market) == "intervening", "an intervention")
-        await market.until(lambda: max(market.sizes(BUY), default=0) >= 7_000_000, "larger bids")
-        decision = market.world.maker.quoter.last
-        assert decision is not None
+        decision = await market.decides(
+            lambda d: state(d) == "intervening" and largest(d, BUY) >= 7_000_000, "an intervention"
+        )
         assert decision.ladder.bids[0].reason.skew > 0, "toward the reference"
+        await market.until(
+            lambda: any(max(lots, default=0) >= 7_000_000 for lots in market.stood(BUY)),
+            "larger bids at the venue",
+        )
         market.stage.shift = 0
-        await market.until(lambda: state(market) == "quiet", "quiet again")
+        await quiet(market)
 
 
 async def test_a_drift_is_followed_with_less(tmp_path: Any) -> None:
     async with playbook_world(tmp_path, change=pegged) as market:
-        await market.until(lambda: state(market) == "quiet", "quiet")
+        await quiet(market)
         market.stage.shift = -3
-        await market.until(lambda: state(market) == "drifting", "a drift")
-        await market.until(lambda: 0 < max(market.sizes(BUY), default=0) <= 2_000_000, "less shown")
-        decision = market.world.maker.quoter.last
-        assert decision is not None
+        decision = await market.decides(
+            lambda d: state(d) == "drifting" and 0 < largest(d, BUY) <= 2_000_000, "a drift"
+        )
         assert decision.ladder.bids[0].reason.skew == 0, "nothing pulls toward the reference"
         assert decision.ladder.asks, "both sides stay"
+        await market.until(lambda: 0 < max(market.sizes(BUY), default=0) <= 2_000_000, "less shown")

@@ -70,6 +70,7 @@ async def test_a_playbook_is_loaded_whole_and_journaled_with_its_hash_and_who(
         (told,) = (await ask(market, "playbook", name="ours.toml", text=text))["markets"]
         assert told["playbook"]["row"] in (market.row, "default: ours")
         await market.until(lambda: "careful" not in market.row, "the new rows")
+        await market.world.live.durable()
         words = market.journaled("PlaybookSet")
         assert isinstance(words[-1], PlaybookSet)
         assert (words[-1].who, words[-1].name, words[-1].text) == ("ann", "ours.toml", text)

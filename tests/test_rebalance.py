@@ -31,6 +31,7 @@ from engine.values.ledger_words import Converted
 from engine.values.rebalance_records import BandMoved, BandsChecked, BandZone
 from engine.values.records import Listed
 from engine.values.treasury_words import FloatSet
+from engine.values.units import NS_PER_S
 from tests.holdings_builders import NOW_NS, TODAY, bucket, float_row, scheme, seen
 from tests.ledger_builders import BTT, ONE, VENUE, books, buy, child_of, held, opening, sell
 
@@ -163,6 +164,36 @@ def test_a_breach_is_alerted_at_once_and_only_once():
     back = looked(made, at_ns=at(10))
     assert isinstance(back.records[0], BandMoved)
     assert back.records[0].after is BandZone.INSIDE
+    assert back.alerts == []
+    calm = looked(made, at_ns=at(10) + 60 * NS_PER_S)
+    assert calm.alerts == ["BTT at one is inside its bands: 100.0 % of its target"]
+
+
+def test_a_float_that_goes_to_and_fro_over_a_band_is_told_once_and_recorded_each_time():
+    made, alerts, records = Rebalancer(PARAMS), [], []
+    for second in range(100):
+        look = looked(made, working=120 + second % 2, at_ns=at(8) + second * NS_PER_S)
+        alerts, records = alerts + look.alerts, records + look.records
+    assert alerts == ["BTT at one is over its upper band: 121.0 % of its target"]
+    assert len([one for one in records if isinstance(one, BandMoved)]) == 99
+
+
+def test_over_one_band_and_then_under_the_other_is_two_alerts():
+    made = Rebalancer(PARAMS)
+    over, under = (
+        looked(made, working=working, at_ns=at(8) + n * NS_PER_S)
+        for n, working in enumerate((130, 70))
+    )
+    assert (len(over.alerts), len(under.alerts)) == (1, 1)
+
+
+def test_a_breach_after_the_daily_check_is_told_at_once_and_traded_on_the_next_day():
+    made = Rebalancer(PARAMS)
+    assert looked(made, at_ns=at(6)).drafts == []
+    late = looked(made, working=130, at_ns=at(9))
+    assert (len(late.alerts), late.drafts) == (1, [])
+    assert looked(made, working=130, at_ns=at(23)).drafts == []
+    assert looked(made, working=130, at_ns=at(6, day=1)).drafts
 
 
 def test_a_breach_is_traded_on_at_the_daily_check_and_not_before():

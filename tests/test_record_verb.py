@@ -30,9 +30,9 @@ from tests.engine_process import (
     ballast,
     config_file,
     engine_process,
-    until,
     venue_process,
 )
+from tests.patience import PATIENCE_S, ends, in_time, wait_until
 
 MARKET_FACTS = (BookSnapshot, BookDelta, BookLost, TopOfBook, Trade)
 
@@ -80,10 +80,12 @@ def test_after_kill_nine_everything_up_to_the_last_second_is_there(config, tmp_p
     words = ["record", str(config), "--out", str(tmp_path / "o")]
     process = subprocess.Popen([sys.executable, "-m", "engine.cli", *words], cwd=ROOT)
     try:
-        until(lambda: list((tmp_path / "o").glob("frames/*")), "a file")
+        wait_until(lambda: list((tmp_path / "o").glob("frames/*")), "a file")
         file = files_of(tmp_path / "o")[0]
-        until(lambda: sum(1 for _ in frames(file)) > 30, "some frames")
-        time.sleep(2.5)
+        wait_until(lambda: sum(1 for _ in frames(file)) > 30, "some frames")
+        wanted_ns = time.time_ns()
+        # A frame of later than that can be read while the recorder lives: it writes as it goes.
+        wait_until(lambda: list(frames(file))[-1].at_ns > wanted_ns, "what was heard since")
         seen = list(frames(file))
         os.kill(process.pid, signal.SIGKILL)
     finally:
@@ -92,8 +94,6 @@ def test_after_kill_nine_everything_up_to_the_last_second_is_there(config, tmp_p
     left = list(frames(file))
     assert ending(file) is None
     assert left[: len(seen)] == seen
-    now_ns = time.time_ns()
-    assert now_ns - left[-1].at_ns < 4 * 10**9
     assert isinstance(facts(tmp_path / "o")[-1], MARKET_FACTS)
     assert UNCLOSED in open_frames(tmp_path / "o").notes
 
@@ -123,11 +123,12 @@ def test_sigterm_ends_the_file_in_order(config, tmp_path):
         [sys.executable, "-m", "engine.cli", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     try:
-        until(lambda: list((tmp_path / "o").glob("frames/*")), "a file")
+        wait_until(lambda: list((tmp_path / "o").glob("frames/*")), "a file")
         file = files_of(tmp_path / "o")[0]
-        until(lambda: sum(1 for _ in frames(file)) > 5, "some frames")
+        wait_until(lambda: sum(1 for _ in frames(file)) > 5, "some frames")
         process.send_signal(signal.SIGTERM)
-        out = process.communicate(timeout=20)[0]
+        with ends("the recording"):
+            out = process.communicate(timeout=PATIENCE_S)[0]
     finally:
         process.kill()
         process.wait()
@@ -178,7 +179,8 @@ async def test_the_frames_decode_to_the_very_facts_that_the_engine_heard(config,
         listen(recorder, {venue.name: feed})
         recorder.start()
         task = asyncio.create_task(feed.run(heard))
-        await asyncio.wait_for(heard.enough.wait(), 20)
+        async with in_time("five deltas"):
+            await heard.enough.wait()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     finally:
@@ -221,7 +223,7 @@ def test_frames_that_cannot_be_kept_are_one_alert_and_the_engine_goes_on(config,
     )
     with engine_process(config, before=before) as engine:
         engine.quoting()
-        until(lambda: "recording of frames ended" in engine.err.read_text(), "the alert")
+        wait_until(lambda: "recording of frames ended" in engine.err.read_text(), "the alert")
         engine.quoting()
         assert engine.ask("stop") == {"open_orders": 0}
         assert engine.wait() == 0

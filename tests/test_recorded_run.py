@@ -15,10 +15,11 @@ import tomlkit
 from engine.runtime.control import call
 from engine.values.errors import UserError
 from tests.market_data import spot_wire
+from tests.patience import RanOut, ends
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPARED_WANTED = 100
-PATIENCE_S = 90.0
+PATIENCE_S = 150.0
 SPEED = "5"
 
 
@@ -46,10 +47,12 @@ def watched(socket: Path, engine: subprocess.Popen[str]) -> list[dict]:
     """Answers with orders standing, until enough tops were compared since the first of them."""
     seen: list[dict] = []
     deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline and engine.poll() is None:
+    while engine.poll() is None:
+        if time.monotonic() > deadline:
+            raise RanOut(f"tops were not compared: {seen[-1:]}")
         time.sleep(0.25)
         try:
-            market = call(socket, "status", {}, 2.0)["markets"][0]
+            market = call(socket, "status", {}, 30.0)["markets"][0]
         except UserError:
             continue
         if market["state"] == "QUOTING" and market["orders"]:
@@ -74,7 +77,8 @@ def test_the_book_equals_the_recorded_best_bid_and_ask_while_it_quotes(tmp_path)
         engine = ballast("run", str(tmp_path / "c.toml"), "--json", env=env, stdout=subprocess.PIPE)
         seen = watched(tmp_path / "data" / "control.sock", engine)
         engine.send_signal(signal.SIGTERM)
-        answer, _ = engine.communicate(timeout=20)
+        with ends("the engine"):
+            answer, _ = engine.communicate(timeout=PATIENCE_S)
         assert json.loads(answer.splitlines()[-1])["open_orders"] == 0
     finally:
         for process in filter(None, (engine, venue)):

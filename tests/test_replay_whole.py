@@ -27,6 +27,7 @@ from engine.values.events import BarsClosed, PlaybookSet, RatingSet, Timer
 from engine.values.records import Ruled
 from engine.values.units import NS_PER_S
 from tests.live_world import MARKET, PATIENT
+from tests.patience import ends
 from tests.playbook_world import playbook_world, quick_playbook
 from tests.recording_builders import write_session
 from tests.test_hedge_live import HOURLY, hedged, stages
@@ -44,7 +45,8 @@ CHANGED = LINE.replace(
 
 def ballast(*words):
     command = [sys.executable, "-m", "engine.cli", *map(str, words), "--json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    with ends("the verb"):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180)
     assert "Traceback" not in done.stderr, done.stderr
     told = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
     return done.returncode, told
@@ -64,6 +66,10 @@ async def lived_through(home, strategy):
         await asyncio.sleep(1.0)
         await market.rate("sell")
         await market.until(lambda: market.ruling.answers.signal.value == "sell", "it counts")
+        await market.decides(
+            lambda d: d.inputs["stance"] == "sell" and (d.ladder.bids or d.ladder.asks),
+            "its quotes",
+        )
         await market.world.live.tell(
             PlaybookSet(
                 market=MARKET, at_ns=market.world.live.clock.now_ns(), who="ann", name="second",
@@ -160,7 +166,7 @@ def test_one_changed_line_is_found_at_its_first_differing_decision(home, changed
     # A fifth less may be too little for the venue: then a side is empty, which differs as well.
     assert set(lots_of(mine)) <= smaller, "a fifth off what stood, whichever sides the gate lets be"
     said_ns = next(f.at_ns for f in facts(home) if isinstance(f, RatingSet) and f.source == "test")
-    assert 0 <= found["at_ns"] - said_ns < 5 * NS_PER_S
+    assert 0 <= found["at_ns"] - said_ns < 60 * NS_PER_S
 
 
 def test_another_file_that_decides_the_same_is_a_note_and_no_difference(home, rewritten):
@@ -219,7 +225,7 @@ def test_a_back_test_hears_the_ratings_and_the_playbook_of_its_session(home):
         f.at_ns for f in facts(home) if isinstance(f, RatingSet) and f.source == "test"
     )  # fmt: skip
     first_ns = next(each.at_ns for each in seen if each.answers["signal"] == "sell")
-    assert 0 <= first_ns - said_ns < 4 * NS_PER_S
+    assert 0 <= first_ns - said_ns < 60 * NS_PER_S
     assert not seen[0].playbook.endswith(MARK)
     assert seen[-1].playbook.endswith(MARK)
 

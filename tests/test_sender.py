@@ -12,6 +12,7 @@ from engine.values.commands import Cancel, CancelAll, Place
 from engine.values.errors import WITHDRAWN, Failure
 from engine.values.events import OrderFailed, OrderReport, OrderSent, OrderState
 from engine.values.units import Side
+from tests.patience import in_time
 
 
 class SlowJournal:
@@ -313,7 +314,8 @@ async def test_a_gateway_that_raises_in_its_future_ends_the_sender():
     await breathe()
     decide(sender, journal, place("a"))
     with pytest.raises(ExceptionGroup) as raised:
-        await asyncio.wait_for(task, 1)
+        async with in_time("its end"):
+            await task
     assert raised.value.subgroup(KeyError) is not None
 
 
@@ -329,5 +331,6 @@ async def test_an_inbox_that_takes_no_answer_ends_the_sender():
     await breathe()
     decide(sender, journal, place("a"))
     with pytest.raises(ExceptionGroup) as raised:
-        await asyncio.wait_for(task, 1)
+        async with in_time("its end"):
+            await task
     assert raised.value.subgroup(InboxFull) is not None

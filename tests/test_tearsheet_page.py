@@ -17,6 +17,7 @@ from engine.runtime.recorder import Recorder, RecorderParams
 from engine.sim.profit_parts import PARTS
 from engine.values.errors import UserError
 from tests.market_data import spot_wire
+from tests.patience import ends
 from tests.recording_builders import header, lived
 from tests.sim import builders
 from tests.sim.venue import MARKET
@@ -158,7 +159,8 @@ def test_the_spot_pair_gives_the_same_sheet_in_another_process_with_another_hash
         )
         for seed in (1, 2)
     ]  # fmt: skip
-    assert [each.wait(60) for each in runs] == [0, 0]
+    with ends("a run"):
+        assert [each.wait(180) for each in runs] == [0, 0]
     for name in TABLES:
         first, second = ((tmp_path / seed / f"{name}.csv").read_bytes() for seed in "12")
         assert first == second, name

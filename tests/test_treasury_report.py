@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import openpyxl
 import pytest
 from typer.testing import CliRunner
@@ -15,7 +16,23 @@ from typer.testing import CliRunner
 from engine.cli.treasury import app
 from engine.cli.treasury_report_xlsx import number_of
 from engine.values.errors import UserError
-from tests.report_builders import POLICY, ROOT, data_directory, facts_file
+from engine.values.records import Adjusted, Listed, Opening
+from engine.values.units import Side
+from tests.report_builders import (
+    BTT,
+    NOW,
+    ONE,
+    POLICY,
+    ROOT,
+    H,
+    balances,
+    data_directory,
+    desk_records,
+    facts_file,
+    fill,
+    journal_records,
+    written,
+)
 
 FORMS = ("daily", "weekly", "monthly")
 
@@ -67,6 +84,43 @@ def test_the_five_figures_are_what_a_person_works_out(data: Path, tmp_path: Path
     assert figures["unplanned drift"]["value"] == "1"
     drift = rows_of(found, "drift", "asset")
     assert (drift["BTT"]["amount"], drift["USDT"]["amount"]) == ("2000000", "-1.2")
+    assert drift["BTT"]["consists of"] == "fills of quotes and hedges 2000000 BTT"
+    assert figures["unplanned drift"]["from"] == (
+        "BTT at loopback: fills of quotes and hedges 2000000 BTT"
+    )
+
+
+def test_the_drift_says_how_much_of_it_was_fees_and_what_nobody_explained(tmp_path: Path) -> None:
+    bought = fill(1, Side.BUY, 4_000_000, 60, "q1", NOW - H)
+    sold = fill(2, Side.SELL, 1_000_000, 62, "q2", NOW - H + 1)
+    paid = msgspec.structs.replace(bought, fee_asset="BTT", fee_atoms=4_000 * ONE)
+    strange = Adjusted(venue="loopback", at_ns=NOW - H + 2, asset="BTT", atoms=-500 * ONE,
+                       who="ann", reason="?")  # fmt: skip
+    began = [
+        Listed(market=BTT.market, at_ns=NOW - 2 * H, instrument=BTT),
+        Opening(venue="loopback", market=BTT.market, at_ns=NOW - 2 * H, trade_id=0,
+                balances=balances(200_000_000, 500)),
+    ]  # fmt: skip
+    written(tmp_path / "journal.db", [*began, paid, sold, strange])
+    facts = facts_file(tmp_path / "f.json")
+    _, found = answer("weekly", POLICY, "--at", tmp_path, "--facts", facts)
+    drift = rows_of(found, "drift", "asset")["BTT"]
+    assert drift["amount"] == "2995500"
+    assert drift["consists of"] == (
+        "fills of quotes and hedges 3000000, fees -4000, correction -500 BTT"
+    )
+    figures = rows_of(found, "figures", "figure")
+    assert figures["time to liquidity"]["from"] == "no desk of actions in this journal"
+
+
+def test_an_engine_that_keeps_its_own_desk_says_its_time_to_liquidity(tmp_path: Path) -> None:
+    records, proposal = desk_records(is_widened=False)
+    written(tmp_path / "journal.db", [*journal_records(proposal), *records])
+    facts = facts_file(tmp_path / "f.json")
+    _, found = answer("weekly", POLICY, "--at", tmp_path, "--facts", facts)
+    figures = rows_of(found, "figures", "figure")
+    assert figures["time to liquidity"]["value"] == "2"
+    assert figures["time to liquidity"]["from"] == "1 sales and unlocks"
 
 
 def test_what_is_older_than_the_period_is_not_in_it(data: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from engine.values.events import Timer
 from engine.values.execution_records import ChildSent, ParentState, Switched
 from engine.values.intents import Ladder, Level, Reason
 from engine.values.ledger_words import Received
-from engine.values.rebalance_records import BandMoved, BandsChecked
+from engine.values.rebalance_records import BandMoved, BandsChecked, BandZone
 from engine.values.treasury_words import (
     FloatSet,
     LimitRow,
@@ -75,6 +75,25 @@ def test_the_day_is_not_spent_before_the_market_is_measured():
     assert world.of(BandsChecked) == []
     world.run(4)
     assert len(world.of(BandsChecked)) == 1
+
+
+def test_a_breach_after_the_daily_check_is_an_alert_at_once_and_a_trade_the_day_after():
+    world = TreasuryWorld(begin=[ROSTER])
+    world.depth[TOKEN] = 4 * M
+    world.now += 3_600 * S
+    world.run(4)
+    assert len(world.of(BandsChecked)) == 1
+    world.move(6 * M)
+    world.run(30)
+    assert [one.after for one in world.of(BandMoved)] == [BandZone.OVER]
+    assert [text for text in world.alerts if "BTT at loopback is" in text] == [
+        "BTT at loopback is over its upper band: 130.0 % of its target"
+    ]
+    assert (world.of(Proposed), world.places) == ([], [])
+    world.now += 24 * 3_600 * S
+    world.run(30)
+    assert len(world.of(Proposed)) == 1
+    assert world.places
 
 
 def test_a_larger_action_waits_for_two_people_and_begins_with_the_second():
@@ -223,14 +242,13 @@ def test_a_start_with_the_same_files_says_nothing_new():
     assert len(world.desk.roster.people) == 5
 
 
-def test_what_nobody_here_can_carry_out_says_so():
+def test_what_nobody_here_can_carry_out_is_refused_when_it_is_asked_for():
     world = TreasuryWorld(begin=[ROSTER])
     world.run(4)
-    signed_by_two(world, "p1", transfer(8 * M))
-    world.run(3)
-    ended = world.desk.proposals["p1"]
-    assert (ended.status, ended.has_moved) == (Status.FAILED, False)
-    assert "no place" in ended.why
+    world.feed(word(world, "p1", transfer(8 * M)))
+    assert world.desk.proposals.all() == []
+    why = "no place can carry it out: transfer needs [chain] in the treasury file"
+    assert world.of(WordRefused)[-1].why == why
 
 
 def test_a_sale_without_a_plan_fails_with_the_reason():

@@ -5,7 +5,7 @@ import hashlib
 import importlib
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -47,25 +47,36 @@ from engine.trading.reconcile import ReconcileParams
 from engine.values.errors import Transient, UserError, VenueError
 from engine.values.events import PlaybookSet
 from engine.values.instrument import Instrument
+from engine.values.ports import Chain, Clock
 from engine.values.records import Record, SessionStarted
 from engine.values.units import NS_PER_MS, NS_PER_S, Ns
 
+Chains = Callable[[Clock], Mapping[str, Chain]]
+"""The ways to the places of `[chain]`, for who brings other chains than the simulated one."""
 PATIENCE_S = 120.0
 """How long a start waits for a venue that names a time to come back at."""
 
 
 @asynccontextmanager
 async def running(
-    config: Config, name: str, redactor: Redactor, clock: MonotonicClock | None = None
+    config: Config,
+    name: str,
+    redactor: Redactor,
+    chains: Chains | None = None,
+    clock: MonotonicClock | None = None,
 ) -> AsyncIterator[Live]:
     """An engine with its journal, venues and control socket open; `name` is the config's file.
 
-    `clock` is another than the machine's, for who simulates time. Raises UserError for whatever
-    the config, its keys or the venue's list of markets lacks.
+    `chains` are others than the simulated one behind `[chain]` of the treasury, and `clock` is
+    another than the machine's, for who simulates time. Raises UserError for whatever the config,
+    its keys or the venue's list of markets lacks.
     """
     clock = clock or MonotonicClock()
     loaded = load_all(config, name)
     options = venue_options(config, name)
+    if config.treasury is not None:
+        chaining: Any = importlib.import_module("engine.cli.chaining")
+        chaining.check_chain(config, chains)
     async with AsyncExitStack() as stack:
         stack.enter_context(DataLock(config.data_path))
         opening = open_journal(config.journal_path, config.journal, clock.now_ns, redactor.redact)
@@ -96,6 +107,7 @@ async def running(
             live.files["ratings"] = lambda inbox: ratings.watch(inbox, every_s)
         if config.treasury is not None:
             _watch_treasury(config, config.treasury, live)
+            chaining.watch_chain(config, live, chains)
         live.heart = stack.enter_context(Heart(config.data_path))
         handler = Operating(live, config.name, config.mode.value).handle
         control = ControlServer(config.socket_path, handler, redactor=redactor)

@@ -81,13 +81,26 @@ def demo(
     """
     show = Show(seconds, Redactor(), is_quiet=json)
     quiet_logging(show.redactor)
-    # Until the engine takes signals itself, SIGTERM unwinds like Ctrl-C, and the venue is ended.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Until the engine takes signals itself, SIGTERM unwinds like Ctrl-C, and the venue is ended;
+    # Ctrl-C does so in the background of a script too, where a shell would have it ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     loaded = _checked(config)
-    _refuse_a_second(loaded.data_path)
+    with DataLock(loaded.data_path, is_beside=True):
+        _refuse_an_engine(loaded.data_path)
+        summary = _quoted(loaded, str(config), show, seed)
+    if json:
+        as_json(summary)
+    else:
+        typer.echo(_summary_text(summary))
+    raise typer.Exit(0 if summary["clean"] else LEFT_OPEN)
+
+
+def _quoted(loaded: Config, name: str, show: Show, seed: int) -> dict[str, Any]:
+    """One demo from its venue's start to its venue's end."""
     venue = open_venue(loaded.data_path, "btt-thin,liquid", seed)
     try:
-        summary = uvloop.run(_run(_aimed(loaded, venue), str(config), venue, show))
+        return uvloop.run(_run(_aimed(loaded, venue), name, venue, show))
     except UserError as error:
         raise type(error)(show.redactor.redact(str(error))) from None
     except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 the last line: no secret leaves
@@ -98,11 +111,6 @@ def demo(
         raise typer.Exit(LEFT_OPEN) from None
     finally:
         venue.stop()
-    if json:
-        as_json(summary)
-    else:
-        typer.echo(_summary_text(summary))
-    raise typer.Exit(0 if summary["clean"] else LEFT_OPEN)
 
 
 def _checked(path: Path) -> Config:
@@ -113,8 +121,8 @@ def _checked(path: Path) -> Config:
     return config
 
 
-def _refuse_a_second(directory: Path) -> None:
-    """Raise UserError where a demo runs: else the second would end the venue of the first."""
+def _refuse_an_engine(directory: Path) -> None:
+    """Raise UserError where one runs that is no demo: its journal would be moved away."""
     if directory.exists():
         DataLock(directory).release()
 

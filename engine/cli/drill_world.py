@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import tomlkit
 
 from adapters.loopback.config import VenueConfig, atoms, btt_usdt
 from adapters.loopback.keys import KeyPair, new_hmac
@@ -25,11 +24,11 @@ from engine.cli.drill_desk import DrillDesk, DrillPlace, drill_authority
 from engine.cli.venue import write_key
 from engine.runtime.action_driver import open_driver
 from engine.runtime.chain_place import ChainPlace
-from engine.runtime.config import Config, parse_config
+from engine.runtime.config import Config, config_of_table
+from engine.runtime.config_base import whole_table
 from engine.runtime.journal_reader import verify
 from engine.runtime.live import Ending, Live
 from engine.runtime.operating import Operating
-from engine.runtime.person_file import read_text
 from engine.runtime.redaction import Redactor
 from engine.runtime.simulated_chain import SimulatedNode
 from engine.runtime.treasury_facts import FactsFile, parse_facts
@@ -223,7 +222,7 @@ def _venue(pairs: Sequence[KeyPair], seed: int) -> LoopbackVenue:
 
 def _config(path: Path, directory: Path, key_file: Path, urls: dict[str, str]) -> Config:
     """The demo's market on the drill's venue, with short memories and a home of its own."""
-    table: Any = tomlkit.parse(read_text(path)).unwrap()
+    table: Any = whole_table(path)[0]
     table.pop("watched", None)
     table["data_dir"] = str(directory / "data")
     runtime = {"timer_ms": 20, "reconcile_s": 1.0, "quote_budget_ms": 500}
@@ -236,7 +235,7 @@ def _config(path: Path, directory: Path, key_file: Path, urls: dict[str, str]) -
             market.pop(name, None)
         short = {"volatility_sample_s": 0.1, "volatility_warm_up_s": 0.3}
         market["features"] = {**market.get("features", {}), **short}
-    return parse_config(tomlkit.dumps(table), str(path))
+    return config_of_table(table, str(path))
 
 
 # --- the chain ----------------------------------------------------------------------------------

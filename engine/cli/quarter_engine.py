@@ -103,7 +103,7 @@ async def quarter_engine(setup: QuarterSetup, home: Path) -> AsyncIterator[Quart
             stack.push_async_callback(venues[name].exchange.stop)
         config = config_of(home, venues)
         clock = MonotonicClock(time_.now_ns, time_.now_ns)
-        live = await stack.enter_async_context(running(config, str(home), Redactor(), clock))
+        live = await stack.enter_async_context(running(config, str(home), Redactor(), clock=clock))
         world = QuarterEngine(setup, time_, venues, live)
         assert config.treasury is not None
         world.words = desk_words(config.treasury, config.treasury_texts, clock.now_ns())

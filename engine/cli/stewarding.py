@@ -9,6 +9,7 @@ from engine.runtime.treasury_facts import scheme_of
 from engine.runtime.treasury_file import TreasuryFile
 from engine.runtime.treasury_start import file_in, start_facts
 from engine.trading.action_work import ActionWork, Asking
+from engine.trading.chain_work import ChainWork
 from engine.trading.conversion_work import ConversionWork, WorkSetup
 from engine.trading.steward import Steward
 from engine.trading.treasurer import Treasurer
@@ -33,9 +34,15 @@ def steward_of(config: Config, instruments: dict[str, Instrument]) -> Treasurer:
         raise UserError("\n".join(f"{config.treasury.file}: {problem}" for problem in problems))
     treasury = Treasury(scheme, file.liquid, file.scores)
     facts = start_facts(config.treasury, config.treasury_texts, 0)
-    steward = Steward(treasury, [name_of(fact) for fact in facts])
+    names = [name_of(fact) for fact in facts]
     authority = authority_in(file) if config.treasury.roster else None
-    return steward if authority is None else _at_work(config, file, steward, authority)
+    if authority is None:  # nobody may sign: bands are watched and told, and nothing is traded
+        return Steward(treasury, names, _rebalancer(file))
+    return _at_work(config, file, Steward(treasury, names), authority)
+
+
+def _rebalancer(file: TreasuryFile) -> Rebalancer | None:
+    return None if file.rebalance is None else Rebalancer(file.rebalance)
 
 
 def _at_work(
@@ -52,12 +59,13 @@ def _at_work(
             config_hash=config_hash(config),
         )
         conversions = ConversionWork(setup)
-    rebalancer = None if file.rebalance is None else Rebalancer(file.rebalance)
     asking = Asking(
         function=wanted.function or authority.functions[0], code=wanted.code or authority.codes[0]
     )
     desk = ActionDesk(authority, verify)
-    return TreasuryWork(steward, ActionWork(desk, rebalancer, asking), conversions)
+    scheme = steward.treasury.holdings.scheme
+    chain = None if file.chain is None else ChainWork(file.chain, scheme)
+    return TreasuryWork(steward, ActionWork(desk, _rebalancer(file), asking), conversions, chain)
 
 
 def _problems(config: Config, instruments: dict[str, Instrument], scheme: Scheme) -> Iterator[str]:

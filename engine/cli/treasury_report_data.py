@@ -144,8 +144,11 @@ def _past(journal: Path, made: Rebuilt, scheme: Scheme) -> Past:
 def _in_scheme(flow: Flow, made: Rebuilt, scheme: Scheme) -> Flow:
     """The books may count finer than the treasury file does: toward zero, as it sees holdings."""
     was, now = made.measures.exponent(flow.asset), scheme.asset(flow.asset).exponent
-    sign = 1 if flow.atoms >= 0 else -1
-    return msgspec.structs.replace(flow, atoms=sign * rescaled(abs(flow.atoms), was, now))
+    atoms, fee = (
+        (1 if each >= 0 else -1) * rescaled(abs(each), was, now)
+        for each in (flow.atoms, flow.fee_atoms)
+    )
+    return msgspec.structs.replace(flow, atoms=atoms, fee_atoms=fee)
 
 
 def _fits(world: World, made: Rebuilt | None) -> Iterator[Verdict]:

@@ -10,6 +10,8 @@ BUCKETS = (
     "speculative surplus",
 )
 
+OLD_S = 1.0
+
 
 def liquid_lines(answer: dict[str, Any]) -> list[str]:
     money, token = answer["money"], answer["token"]
@@ -42,6 +44,11 @@ def liquid_lines(answer: dict[str, Any]) -> list[str]:
             ],
         ),
     ]  # fmt: skip
+    lines += [
+        f"the price of {row['asset']} is {row['price_age_s']:.1f} s old"
+        for row in answer["assets"]
+        if (row["price_age_s"] or 0) >= OLD_S
+    ]
     for row in answer["buckets"]:
         if row["short"] != "0":
             lines.append(f"reserved and not there in time: {number(row['short'])} {row['asset']}")

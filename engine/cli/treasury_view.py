@@ -65,7 +65,7 @@ def _ratio(over: int, under: int) -> float:
 
 
 def _line(facts: Facts, line: AssetLine) -> dict[str, Any]:
-    name = line.asset
+    name, price = line.asset, facts.price(line.asset)
     return {
         "asset": name,
         "held": _text(facts, name, line.held_atoms),
@@ -74,6 +74,7 @@ def _line(facts: Facts, line: AssetLine) -> dict[str, Any]:
         "liquid": _text(facts, name, line.liquid_atoms),
         "worth": _money(facts, line.worth_atoms),
         "is_priced": line.is_priced,
+        "price_age_s": None if price is None else (facts.at_ns - price.at_ns) / NS_PER_S,
     }
 
 

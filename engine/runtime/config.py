@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from engine.runtime.config_base import whole_table
 from engine.runtime.config_check import secret_problems
 from engine.runtime.config_tables import (
     LOOPBACK_HOST,
@@ -42,6 +43,7 @@ __all__ = [
     "VenueConfig",
     "bands_of",
     "config_hash",
+    "config_of_table",
     "load_config",
     "parse_config",
     "require_consent",
@@ -108,8 +110,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def load_config(path: Path) -> Config:
-    """Read and check a config file. Raises UserError with one line for each mistake."""
-    return with_files(parse_config(read_text(path), str(path)))
+    """Read and check a config file. Raises UserError with one line for each mistake.
+
+    One that stands on another (`base`) is checked after that one, whose mistakes are its own.
+    """
+    table, base = whole_table(path)
+    if base is not None:
+        parse_config(read_text(base), str(base))
+    return with_files(config_of_table(table, str(path)))
 
 
 def with_files(config: Config) -> Config:
@@ -125,7 +133,11 @@ def with_files(config: Config) -> Config:
 
 def parse_config(text: str, name: str) -> Config:
     """The config in `text`; `name` is what its mistakes are reported under. Raises UserError."""
-    table = toml_table(text, name)
+    return config_of_table(toml_table(text, name), name)
+
+
+def config_of_table(table: dict[str, Any], name: str) -> Config:
+    """The same of a parsed one. Raises UserError."""
     found = secret_problems(table) or problems(table, Config, "")
     config = None if found else msgspec.convert(table, Config)
     if config is not None:

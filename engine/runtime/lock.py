@@ -16,11 +16,16 @@ class DataLock:
     """Holds `directory` from construction to `release`. A lock file left behind means nothing.
 
     Raises UserError naming the process that holds it. Child processes do not inherit it.
+    is_beside: hold the name, not the place: the directory may be moved away and made anew.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.path = private_directory(directory) / LOCK_NAME
-        self._descriptor = _locked(self.path)
+    def __init__(self, directory: Path, *, is_beside: bool = False) -> None:
+        if is_beside:
+            _made(directory.parent)
+            self.path = directory.with_name(f"{directory.name}.{LOCK_NAME}")
+        else:
+            self.path = private_directory(directory) / LOCK_NAME
+        self._descriptor = _locked(self.path, directory)
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
@@ -42,7 +47,14 @@ class DataLock:
             self._descriptor = -1
 
 
-def _locked(path: Path) -> int:
+def _made(parent: Path) -> None:
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{parent}: cannot be made a directory: {error.strerror}") from error
+
+
+def _locked(path: Path, directory: Path) -> int:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
     except OSError as error:
@@ -53,6 +65,6 @@ def _locked(path: Path) -> int:
         holder = os.pread(descriptor, PID_BYTES_MAX, 0).decode("ascii", "replace").strip()
         os.close(descriptor)
         raise UserError(
-            f"{path.parent}: another engine (pid {holder or 'unknown'}) is running here"
+            f"{directory}: another engine (pid {holder or 'unknown'}) is running here"
         ) from error
     return descriptor

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from engine.sim.chain import SimulatedChain
 from engine.values.action_words import Coins
-from engine.values.chain_words import ChainOrder, ChainReceipt, Position
+from engine.values.chain_words import ChainOrder, ChainReceipt, ChainReward, Position
 from engine.values.errors import Unknown
 from engine.values.units import Ns
 
@@ -43,6 +43,10 @@ class SimulatedNode:
     async def balances(self) -> list[Coins]:
         self._answer()
         return self.chain.balances(self._now_ns())
+
+    async def rewards(self) -> list[ChainReward]:
+        self._answer()
+        return self.chain.rewards(self._now_ns())
 
     def _answer(self) -> None:
         if self.is_silent:

@@ -55,6 +55,15 @@ class BookRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     asks: list[tuple[str, str]]
 
 
+class MidRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Money for one whole token: half way between the best two, when there were two."""
+
+    venue: str
+    asset: str
+    price: str
+    at: datetime
+
+
 class SpentRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was bought and sold in the last 24 hours, in tokens and in money."""
 
@@ -81,7 +90,7 @@ class OpenRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`covered`: by asset, what hedges stand against.
+    """`covered`: by asset, what hedges stand against. `mids`: the last of books that lost a side.
 
     `reviewed`: the prices at which the limits in money were last made; left out, today's.
     """
@@ -90,6 +99,7 @@ class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     balances: list[BalanceRow]
     prices: list[PriceRow] = []
     books: list[BookRow] = []
+    mids: list[MidRow] = []
     covered: dict[str, str] = {}
     may_fill: list[OpenRow] = []
     spent: list[SpentRow] = []
@@ -132,6 +142,11 @@ def told(holdings: Holdings, facts: FactsFile, name: str) -> Iterator[str]:
         if row.quote == holdings.scheme.money.name and row.asset in holdings.scheme.assets:
             holdings.book(_book(row, holdings.scheme, f"{name}: books[{index}]"))
             yield f"{name}: book of {row.asset} on {row.venue}"
+    for index, mid in enumerate(facts.mids):
+        if mid.asset in holdings.scheme.assets:
+            found = price_of(mid, holdings.scheme, f"{name}: mids[{index}]")
+            holdings.mid(mid.venue, found)
+            yield f"{name}: last mid of {mid.asset} on {mid.venue}"
     for index, price in enumerate(facts.prices):
         if price.asset in holdings.scheme.assets:
             holdings.price(price_of(price, holdings.scheme, f"{name}: prices[{index}]"))
@@ -199,7 +214,7 @@ def _tell_balance(holdings: Holdings, row: BalanceRow, at_ns: Ns, where: str) ->
         )
 
 
-def price_of(row: PriceRow, scheme: Scheme, where: str) -> Price:
+def price_of(row: PriceRow | MidRow, scheme: Scheme, where: str) -> Price:
     per_atom = _per_atom(row.price, scheme, scheme.asset(row.asset), f"{where}.price")
     return Price(
         asset=row.asset,

@@ -6,7 +6,6 @@ in it are relative to the directory that the command is run in.
 """
 
 import hashlib
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from engine.treasury.authority import AssetRule
 from engine.treasury.authority_check import params_problems
 from engine.treasury.authority_params import AuthorityParams
 from engine.treasury.books_params import BooksParams
+from engine.treasury.chain_params import ChainSection, chain_problems
 from engine.treasury.execution_params import ExecutionParams
 from engine.treasury.ladder_params import EmergencyParams, emergency_problems
 from engine.treasury.limit_rows import row_problem
@@ -26,7 +26,7 @@ from engine.treasury.placement_params import PlacementParams, placement_problems
 from engine.treasury.rebalance import RebalanceParams
 from engine.treasury.score import ScoreParams
 from engine.values.errors import UserError
-from engine.values.table_check import problems
+from engine.values.table_check import problems, toml_table
 from engine.values.treasury_words import LimitRow
 from engine.values.units import NS_PER_S, scaled
 
@@ -56,6 +56,7 @@ class TreasuryFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     rebalance: RebalanceParams | None = None
     placement: PlacementParams | None = None
     emergency: EmergencyParams | None = None
+    chain: ChainSection | None = None
 
 
 def load_treasury(path: Path) -> TreasuryFile:
@@ -65,12 +66,7 @@ def load_treasury(path: Path) -> TreasuryFile:
 
 def parse_treasury(text: str, name: str) -> TreasuryFile:
     """The treasury in `text`; `name` is what its mistakes are reported under. Raises UserError."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{name}: not TOML: {error}") from error
-    except RecursionError as error:
-        raise UserError(f"{name}: not TOML: nested too deeply") from error
+    table = toml_table(text, name)
     found = problems(table, TreasuryFile, "")
     file = None if found else msgspec.convert(table, TreasuryFile)
     if file is not None:
@@ -113,6 +109,8 @@ def _disagreements(file: TreasuryFile) -> Iterator[str]:
         yield from placement_problems(file.placement, exponents)
     if file.emergency is not None:
         yield from emergency_problems(file.emergency, exponents, file.money.name)
+    if file.chain is not None:
+        yield from chain_problems(file.chain, exponents, {place.name for place in file.places})
     if file.authority is not None:
         rules = asset_rules(file.assets)
         yield from params_problems(file.authority, file.money.asset, rules, file.functions)

@@ -11,7 +11,9 @@ import msgspec
 from engine.runtime.action_answers import inbox, taken
 from engine.runtime.action_talk import words_of
 from engine.runtime.live import Live
+from engine.trading.action_widen import due_reviews
 from engine.trading.action_work import ActionWork
+from engine.trading.chain_hands import ChainHands
 from engine.trading.treasury_work import TreasuryWork
 from engine.treasury.desk_step import SignedWord
 from engine.values.errors import UserError
@@ -41,8 +43,9 @@ async def _told(live: Live, work: ActionWork, word: SignedWord) -> dict[str, Any
 
 
 def _inbox(work: TreasuryWork, now_ns: int, *, is_all: bool) -> dict[str, Any]:
-    """Beside the proposals what the desk of conversions works on and what it waits for, the
-    switches that are on, and each limit that waits to be wider as the action to propose."""
+    """Beside the proposals what the desk of conversions works on and what it waits for, what is out
+    on a chain or on its way, the switches that are on, and each limit that waits to be wider, or
+    to be reviewed, as the action to propose."""
     found = inbox(work.actions.desk, now_ns, is_all=is_all)
     desk = None if work.conversions is None else work.conversions.desk
     parents = [] if desk is None else list(desk.parents.values())
@@ -59,6 +62,7 @@ def _inbox(work: TreasuryWork, now_ns: int, *, is_all: bool) -> dict[str, Any]:
         for parent in parents
         if is_all or not parent.is_over
     ]
+    found["on_chain"] = [] if work.chain is None else _on_chain(work.chain)
     found["switches"] = [
         {"scope": one.scope, "name": one.name, "who": one.who, "reason": one.reason}
         for one in (desk.switches.on.values() if desk else ())
@@ -72,4 +76,21 @@ def _inbox(work: TreasuryWork, now_ns: int, *, is_all: bool) -> dict[str, Any]:
         }
         for one in work.steward.treasury.waiting
     ]
+    found["widenings"] += [
+        {"type": "widen limit", "limit": one.limit, "was": one.was, "becomes": one.becomes}
+        for one in due_reviews(work.steward.treasury)
+    ]
     return found
+
+
+def _on_chain(chain: ChainHands) -> list[dict[str, Any]]:
+    """Orders that are out, and transfers that left and have not arrived."""
+    orders = [
+        {"name": task.name, "place": task.place, "reference": task.reference, "is": "out"}
+        for task in chain.tasks()
+    ]
+    flights = [
+        {"name": sent.asset, "place": sent.to_venue, "reference": sent.ref, "is": "on its way"}
+        for sent in chain.work.books.flights.values()
+    ]
+    return orders + flights

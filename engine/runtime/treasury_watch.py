@@ -25,7 +25,7 @@ from engine.values.treasury_words import (
 from engine.values.units import Ns
 
 WHO = "file"
-AT_START = ("money", "assets", "places", "buckets", "functions", "files")
+AT_START = ("money", "assets", "places", "buckets", "functions", "files", "chain")
 """Sections that are read at the start alone; only the limits move while the engine runs."""
 
 FileFact: TypeAlias = LimitsSet | ObligationSet | LockSet | HoldingsSeen

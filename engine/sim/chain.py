@@ -13,6 +13,7 @@ from typing import assert_never
 
 import msgspec
 
+from engine.sim.chain_yields import paid
 from engine.values.action_words import (
     AddToPool,
     Coins,
@@ -26,14 +27,16 @@ from engine.values.chain_words import (
     ChainAction,
     ChainOrder,
     ChainReceipt,
+    ChainReward,
     ChainStatus,
     Position,
     PositionKind,
 )
 from engine.values.errors import Rejected
-from engine.values.units import PPM, Atoms, Ns, Ppm
+from engine.values.units import NS_PER_S, PPM, Atoms, Ns, Ppm
 
 S = ChainStatus
+DAY_NS: Ns = 86_400 * NS_PER_S
 LIFE: Mapping[ChainStatus, frozenset[ChainStatus]] = {
     S.SENT: frozenset({S.INCLUDED, S.REVERTED, S.DROPPED}),
     S.INCLUDED: frozenset({S.CONFIRMED}),
@@ -48,6 +51,7 @@ class ChainParams(msgspec.Struct, frozen=True, kw_only=True):
 
     reverted_ppm: included and did nothing. lost_ppm: never seen by those who make blocks.
     notices: by platform or pool, how long units take from asking until they are back.
+    yields: by platform or pool, the share that it pays at each `pay_every_ns`, as free units.
     """
 
     block_ns: Ns
@@ -56,6 +60,8 @@ class ChainParams(msgspec.Struct, frozen=True, kw_only=True):
     reverted_ppm: Ppm
     lost_ppm: Ppm
     notices: Mapping[str, Ns]
+    yields: Mapping[str, Ppm] = {}
+    pay_every_ns: Ns = DAY_NS
 
 
 class _Sent:
@@ -90,7 +96,8 @@ class SimulatedChain:
         self._locked: dict[tuple[PositionKind, str, str], Atoms] = {}
         self._returning: list[tuple[Ns, str, str, Atoms]] = []
         self._sent: dict[str, _Sent] = {}
-        self._block_ns = at_ns
+        self._rewards: list[ChainReward] = []
+        self._block_ns = self._paid_ns = at_ns
         self.congestion = 1
         self.halted = False
 
@@ -146,6 +153,7 @@ class SimulatedChain:
                 coins=[self._coins(asset, atoms)],
                 notice_ns=0,
                 back_ns=back_ns,
+                of=name,
             )
             for number, (back_ns, name, asset, atoms) in enumerate(self._returning, 1)
         ]
@@ -154,6 +162,10 @@ class SimulatedChain:
     def balances(self, at_ns: Ns) -> list[Coins]:
         self.advance(at_ns)
         return [self._coins(asset, atoms) for asset, atoms in self.free.items()]
+
+    def rewards(self, at_ns: Ns) -> list[ChainReward]:
+        self.advance(at_ns)
+        return list(self._rewards)
 
     # --- time -----------------------------------------------------------------------------------
 
@@ -165,15 +177,21 @@ class SimulatedChain:
         for sent in self._sent.values():
             if sent.status is S.SENT and at_ns >= sent.order.expires_ns:
                 sent.move(S.DROPPED, at_ns, "it was in no block when it expired")
+        self._come_back(at_ns)
+        self.check()
+
+    def _come_back(self, at_ns: Ns) -> None:
         due = [row for row in self._returning if row[0] <= at_ns]
         for row in due:
             self._returning.remove(row)
             self.free[row[2]] += row[3]
-        self.check()
 
     def _make_block(self, at_ns: Ns) -> None:
+        """How often one looks changes nothing: all that moves in a block moves at its moment."""
+        self._come_back(at_ns)
         if self.halted:
             return
+        self._pay(at_ns)
         for sent in self._sent.values():
             is_due = sent.order.expires_ns > at_ns and not sent.is_lost
             if sent.status is S.SENT and is_due:
@@ -184,6 +202,15 @@ class SimulatedChain:
                 deep_ns = self._params.confirmations * self._params.block_ns
                 if at_ns - sent.moved_ns >= deep_ns:
                     sent.move(S.CONFIRMED, at_ns)
+
+    def _pay(self, at_ns: Ns) -> None:
+        while self._paid_ns + self._params.pay_every_ns <= at_ns:
+            self._paid_ns += self._params.pay_every_ns
+            params = self._params
+            for reward in paid(self._locked, params.yields, self._exponents, self._paid_ns):
+                self.free[reward.coins.asset] += reward.coins.atoms
+                self._total[reward.coins.asset] += reward.coins.atoms
+                self._rewards.append(reward)
 
     def _include(self, sent: _Sent, at_ns: Ns) -> None:
         """Funds may have gone since it was sent: then it reverts, as on a real chain."""

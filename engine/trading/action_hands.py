@@ -9,6 +9,7 @@ from typing import assert_never
 
 from engine.trading.action_result import CUT_OFF, Result, done, failed
 from engine.trading.action_widen import Widener
+from engine.trading.chain_work import ChainWork, unable
 from engine.trading.conversion_desk import FOR_GOOD
 from engine.trading.conversion_work import ConversionWork
 from engine.trading.steward import Steward
@@ -40,14 +41,26 @@ from engine.values.units import SELL, Atoms, Ns, Ppm
 
 WHO = "engine"
 PARENT_CHARACTERS = 16
+GONE = Result(
+    ending=Ending.UNKNOWN,
+    has_moved=False,
+    why="the chain that it went to is not in the treasury file any more; look there",
+)
 
 
 class Hands:
-    """Acts for one treasury. `conversions` is None where its file has no [execution]."""
+    """Acts for one treasury. `conversions` is None where its file has no [execution], `chain` where
+    it has no [chain]."""
 
-    def __init__(self, steward: Steward, conversions: ConversionWork | None) -> None:
+    def __init__(
+        self,
+        steward: Steward,
+        conversions: ConversionWork | None,
+        chain: ChainWork | None = None,
+    ) -> None:
         self._steward = steward
         self._conversions = conversions
+        self._chain = chain
         self._widener = Widener(steward, conversions)
         self._floats: set[str] = set()
 
@@ -57,6 +70,7 @@ class Hands:
     def remember(self, record: Record) -> None:
         if isinstance(record, FloatSet):
             self._floats.add(record.reason)
+        self._widener.remember(record)
 
     # --- doing ------------------------------------------------------------------------------------
 
@@ -75,9 +89,17 @@ class Hands:
             case Override():
                 return self._begin(proposal, action.does, now_ns, step)
             case HedgeAction() | Stake() | Unstake() | AddToPool() | TakeFromPool() | Transfer():
-                return failed("the engine has no place where this can be carried out")
+                return self._hand_over(proposal, action)
             case _:
                 assert_never(action)
+
+    def _hand_over(self, proposal: Proposal, action: Action) -> Result | None:
+        """Whoever drives the engine hands it to the chain once this step is in the journal."""
+        why = unable(action, self._chain)
+        if why or self._chain is None:
+            return failed(why)
+        self._chain.begin(proposal)
+        return None
 
     def _convert(
         self, proposal: Proposal, action: Conversion, now_ns: Ns, step: Step
@@ -130,10 +152,12 @@ class Hands:
             case StopActions():
                 return self._stop(proposal, action, now_ns, step)  # twice on is on
             case WidenLimit():
-                return self._widener.ended(action)
+                return self._widener.ended(proposal, action)
             case Override():
                 return self._ended(proposal, action.does, now_ns, step)
-            case HedgeAction() | Stake() | Unstake() | AddToPool() | TakeFromPool() | Transfer():
+            case Stake() | Unstake() | AddToPool() | TakeFromPool() | Transfer():
+                return None if self._chain else GONE  # the chain is asked by reference, and tells
+            case HedgeAction():
                 return failed(CUT_OFF)
             case _:
                 assert_never(action)
@@ -157,7 +181,8 @@ class Hands:
         return Result(ending=ending, has_moved=bool(parent.done_atoms), why=why)
 
     def _move_floats(self, parent: Parent, reference: str, now_ns: Ns, step: Step) -> None:
-        """What was converted is no longer the market maker's. Once for each market."""
+        """What was converted is no longer the market maker's; what it brought, or what paid for it,
+        is of the stable reserves (treasury spec, part 6). Once for each market."""
         assert self._conversions is not None
         asset, sign = parent.plan.asset, -1 if parent.plan.side is SELL else 1
         for market, atoms in _by_market(parent).items():

@@ -6,23 +6,33 @@ All of them are one action, `widen limit`, told apart by the name of what is wid
     authority, roster             was and becomes are digests of the files
     switch SCOPE or SCOPE NAME    from "on" to "off"
     conversion PARENT             from "handed over" to "working"
+    price of ASSET                from the price of the last review to that of this one, each as
+                                  "MONEY_ATOMS/BASE_ATOMS": the ceilings in money follow it
 """
+
+import re
+from fractions import Fraction
 
 import msgspec
 
 from engine.trading.action_result import CUT_OFF, Result, done, failed
 from engine.trading.conversion_work import ConversionWork
 from engine.trading.steward import Steward
+from engine.treasury.amounts import Price
 from engine.treasury.execution_life import HANDED_OVER, IllegalMove
 from engine.treasury.proposals import Proposal
+from engine.treasury.treasury import Treasury
 from engine.values.action_words import Scope, WidenLimit
 from engine.values.execution_records import Switched
+from engine.values.records import Record
 from engine.values.step import Step
-from engine.values.treasury_words import LimitRow, LimitWidened
+from engine.values.treasury_words import LimitRow, LimitWidened, PriceReviewed
 from engine.values.units import Ns
 
 FILES = ("authority", "roster")
-SWITCH, CONVERSION = "switch ", "conversion "
+SWITCH, CONVERSION, PRICE = "switch ", "conversion ", "price of "
+REVIEWED = "the limits hold at the price that was reviewed"
+PRICE_FORM = re.compile(r"([1-9][0-9]{0,39})/([1-9][0-9]{0,39})")
 
 
 class Widener:
@@ -31,6 +41,11 @@ class Widener:
     def __init__(self, steward: Steward, conversions: ConversionWork | None) -> None:
         self._steward = steward
         self._conversions = conversions
+        self._reviewed: set[str] = set()
+
+    def remember(self, record: Record) -> None:
+        if isinstance(record, PriceReviewed):
+            self._reviewed.add(record.action)
 
     def begin(self, proposal: Proposal, action: WidenLimit, now_ns: Ns, step: Step) -> Result:
         if action.limit in FILES:
@@ -39,6 +54,8 @@ class Widener:
             return self._switch_off(proposal, action, now_ns, step)
         if action.limit.startswith(CONVERSION):
             return self._give_back(proposal, action, now_ns, step)
+        if action.limit.startswith(PRICE):
+            return self._review(proposal, action, now_ns, step)
         was, row, fault = _rows(action)
         waiting = [one for one in self._steward.treasury.waiting if one.name == action.limit]
         if fault:
@@ -50,10 +67,13 @@ class Widener:
         self._steward.after(word, now_ns, step)
         return done("the limit is wider")
 
-    def ended(self, action: WidenLimit) -> Result:
+    def ended(self, proposal: Proposal, action: WidenLimit) -> Result:
         """After a crash: whether it is so. What is not so was cut off and is not repeated."""
         if action.limit in FILES:
             return done("the file may be loaded")
+        if action.limit.startswith(PRICE):
+            is_so = proposal.digest in self._reviewed
+            return done(REVIEWED) if is_so else failed(CUT_OFF)
         return done("it is so") if self._is_so(action) else failed(CUT_OFF)
 
     def _is_so(self, action: WidenLimit) -> bool:
@@ -93,6 +113,41 @@ class Widener:
         except IllegalMove as error:
             return failed(str(error))
         return done("it is at work again")
+
+    def _review(self, proposal: Proposal, action: WidenLimit, now_ns: Ns, step: Step) -> Result:
+        """People looked at the limits at a price that has doubled. They hold at the price that was
+        signed, or at that of this moment where it is lower by now."""
+        treasury, asset = self._steward.treasury, action.limit.removeprefix(PRICE)
+        review, now = treasury.limits.reviews.get(asset), treasury.holdings.facts().price(asset)
+        if review is None or price_text(review.was) != action.was:
+            return failed(f"no review of the price of {asset} is due, or not from that price")
+        if now is None or (form := PRICE_FORM.fullmatch(action.becomes)) is None:
+            return failed(f"the price of {asset} is not known, or becomes is no price")
+        signed = Price(asset=asset, money_atoms=int(form[1]), base_atoms=int(form[2]), at_ns=now_ns)
+        price = min(signed, now, key=lambda one: Fraction(one.money_atoms, one.base_atoms))
+        word = PriceReviewed(
+            at_ns=now_ns,
+            action=proposal.digest,
+            asset=asset,
+            money_atoms=price.money_atoms,
+            base_atoms=price.base_atoms,
+        )
+        self._reviewed.add(word.action)
+        self._steward.learn(word, step)
+        self._steward.after(word, now_ns, step)
+        return done(REVIEWED)
+
+
+def due_reviews(treasury: Treasury) -> list[WidenLimit]:
+    """Each review that is due, as the action to propose."""
+    return [
+        WidenLimit(limit=PRICE + one.asset, was=price_text(one.was), becomes=price_text(one.now))
+        for one in treasury.limits.reviews.values()
+    ]
+
+
+def price_text(price: Price) -> str:
+    return f"{price.money_atoms}/{price.base_atoms}"
 
 
 def _place(action: WidenLimit) -> tuple[Scope, str] | None:

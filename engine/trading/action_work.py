@@ -19,7 +19,6 @@ from engine.treasury.rebalance import Draft, Rebalancer
 from engine.treasury.score import Score
 from engine.values.action_records import (
     ActionRecord,
-    ActionWord,
     AuthoritySet,
     Ending,
     RosterSet,
@@ -63,7 +62,7 @@ class ActionWork:
         elif self.rebalancer is not None:
             self.rebalancer.remember_any(record)
 
-    def take(self, word: ActionWord, step: Step) -> None:
+    def take(self, word: SignedWord | SetWord, step: Step) -> None:
         """Whatever it says: a word that is not taken leaves a record that says why."""
         if isinstance(word, RosterSet | AuthoritySet):
             self._load(word, step)
@@ -129,16 +128,21 @@ class ActionWork:
         for begin in answer.begins:
             result = hands.begin(self.desk.proposals[begin.name], now_ns, step)
             if result is not None:
-                self._tell(begin.name, result, now_ns, step)
+                self.tell(begin.name, result, now_ns, step)
 
     def settle(self, hands: Hands, now_ns: Ns, step: Step) -> None:
         """Hear of everything that is out, of this session or an earlier one, what became of it."""
         for proposal in self.desk.unresolved():
             result = hands.ended(proposal, now_ns, step)
             if result is not None:
-                self._tell(proposal.name, result, now_ns, step)
+                self.tell(proposal.name, result, now_ns, step)
 
-    def _tell(self, name: str, result: Result, now_ns: Ns, step: Step) -> None:
+    def absent(self, name: str, asked_ns: Ns, now_ns: Ns, step: Step) -> None:
+        """The place where it was to happen knows nothing of it."""
+        _keep(self.desk.absent(name, asked_ns=asked_ns, at_ns=now_ns), step)
+
+    def tell(self, name: str, result: Result, now_ns: Ns, step: Step) -> None:
+        """What became of an action that is out."""
         answer = self.desk.tell(
             name, result.ending, result.why, at_ns=now_ns, has_moved=result.has_moved
         )

@@ -5,16 +5,18 @@ word about holdings, debts, locks and limits, and once a second. Where nothing m
 is known to be, both sides are pulled. It decides by facts alone, so that a replay finds the same.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, assert_never, get_args
 
 from engine.trading.maker import Maker
-from engine.trading.treasury_told import account_told, name_of, released_told
+from engine.trading.treasury_alarms import Alarms
+from engine.trading.treasury_told import account_told, name_of, released_told, why_nothing
 from engine.trading.turns import next_turn_ns
 from engine.trading.wards import Purchases, Ward, balances_of
 from engine.treasury.bands import Bands
 from engine.treasury.facts import Spent
-from engine.treasury.release import Release, bands_of_release
+from engine.treasury.rebalance import Rebalancer
+from engine.treasury.release import bands_of_release
 from engine.treasury.treasury import Treasury, TreasuryRecord
 from engine.values.events import BookLost, Disconnected, Event, Fill, Stream, Timer, VenueState
 from engine.values.instrument import Instrument
@@ -50,8 +52,11 @@ class Steward:
     """Fulfils `treasurer.Treasurer`. `awaited` are the names of facts (`name_of`) that a start
     tells: before all of them, and before every balance with a float, nothing is quoted."""
 
-    def __init__(self, treasury: Treasury, awaited: Iterable[str]) -> None:
-        self.treasury, self.actor = treasury, None
+    def __init__(
+        self, treasury: Treasury, awaited: Iterable[str], watcher: Rebalancer | None = None
+    ) -> None:
+        self.treasury, self.actor, self._alarms = treasury, None, Alarms(watcher)
+        self.shown: set[str] = set()  # places of which better than a statement speaks
         self._awaited = set(awaited)
         self._wards: list[Ward] = []
         self._makers: dict[str, Maker] = {}
@@ -85,6 +90,7 @@ class Steward:
     # --- facts in -------------------------------------------------------------------------------
 
     def remember(self, record: Record) -> None:
+        self._alarms.remember(record)
         match record:
             case Fill() if self._purchases.is_new(record):
                 if self._purchases.is_conversion(record):
@@ -102,18 +108,21 @@ class Steward:
         """Balances of our own venues are what their ledgers say, whoever says otherwise."""
         name = name_of(fact)
         self._awaited.discard(name)
-        if isinstance(fact, HoldingsSeen) and fact.place in self._venues():
+        if isinstance(fact, HoldingsSeen) and fact.place in self._venues() | self.shown:
             return
-        self._tell_open_buys()
-        try:
-            self._keep(self.treasury.learn(fact, name), step)
-        except KeyError as error:
-            step.alert("", fact.at_ns, "critical", f"treasury: {error.args[0]}")
-            return
+        self.learn_all([fact], name, step)
         if isinstance(fact, LimitsSet):
             for each in self.treasury.waiting:
                 told = f"limit {each.name!r}: wider, or gone; waits for a second person"
                 step.alert("", fact.at_ns, "notice", told)
+
+    def learn_all(self, facts: Sequence[TreasuryFact], name: str, step: Step) -> None:
+        """Facts of one moment, the first of which says when that is."""
+        self._tell_open_buys()
+        try:
+            self._keep(self.treasury.learn_all(facts, name), step)
+        except KeyError as error:
+            step.alert("", facts[0].at_ns, "critical", f"treasury: {error.args[0]}")
 
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         kind = type(event)
@@ -219,6 +228,7 @@ class Steward:
         if is_due:
             self._due_ns = next_turn_ns(now_ns, NS_PER_S, 0)
             self._keep(self.treasury.pass_time(now_ns), step)
+            self._alarms.on_time(self.treasury, now_ns, step)
         return True
 
     def _lose(self, is_lost: Callable[[Ward], bool]) -> bool:
@@ -236,14 +246,8 @@ class Steward:
             self.treasury.holdings.may_fill(venue, asset, atoms)
 
     def _keep(self, records: list[TreasuryRecord], step: Step) -> None:
-        """A limit that is passed, or holds again, is a person's business at once."""
         step.records += records
-        for record in records:
-            if isinstance(record, LimitMoved):
-                level, verb = ("critical", "passed") if record.breached else ("notice", "holds")
-                name = f"{record.limit} {record.subject}".rstrip()
-                told = f"limit {name} {verb}: {record.value} of {record.ceiling}, by {record.fact}"
-                step.alert("", record.at_ns, level, told)
+        self._alarms.hear(records, step)
 
     # --- bands out ------------------------------------------------------------------------------
 
@@ -255,7 +259,7 @@ class Steward:
             ward.released = found
             bands = None if found is None else bands_of_release(found, ward.lot_atoms, ward.wish)
             if bands is None:
-                why = unready if found is None else _why_nothing(found)
+                why = unready if found is None else why_nothing(found)
                 ward.maker.standing.doubt(SOURCE, why)
                 ward.maker.look(now_ns, step)
             else:
@@ -294,7 +298,3 @@ class Steward:
 
     def account(self, picture: dict[str, Any], at: Callable[[Ns], str]) -> dict[str, Any]:
         return account_told(picture, self.treasury, at)
-
-
-def _why_nothing(found: Release) -> str:
-    return f"nothing released of {found.asset}: sells {found.sell.name}, buys {found.buy.name}"

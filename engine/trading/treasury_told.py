@@ -69,6 +69,10 @@ def released_told(found: Release | None, unready: str, treasury: Treasury) -> di
     }
 
 
+def why_nothing(found: Release) -> str:
+    return f"nothing released of {found.asset}: sells {found.sell.name}, buys {found.buy.name}"
+
+
 def account_told(
     picture: dict[str, Any], treasury: Treasury, at: Callable[[Ns], str]
 ) -> dict[str, Any]:
@@ -95,8 +99,18 @@ def account_told(
         {"asset": name, "price": _price_text(price, facts), "at": at(price.at_ns)}
         for name, price in treasury.limits.references.items()
     ]
-    more = {"balances": rows, "covered": covered, "spent": spent, "reviewed": reviewed}
-    return picture | more
+    mids = [
+        {"venue": venue, "asset": asset, "price": _price_text(mid, facts), "at": at(mid.at_ns)}
+        for venue, asset in facts.mids
+        if facts.book(venue, asset) is None and (mid := facts.mid(venue, asset)) is not None
+    ]
+    return picture | {
+        "balances": rows,
+        "mids": mids,
+        "covered": covered,
+        "spent": spent,
+        "reviewed": reviewed,
+    }
 
 
 def _with_float(row: dict[str, Any], facts: Facts) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from engine.trading.action_hands import Hands
 from engine.trading.action_work import ActionWork
+from engine.trading.chain_hands import ChainHands
+from engine.trading.chain_work import ChainWork, unable
 from engine.trading.client_ids import ClientIds
 from engine.trading.conversion_work import ConversionWork
 from engine.trading.maker import Maker
@@ -20,11 +22,13 @@ from engine.treasury.bands import Bands
 from engine.treasury.proposals import Status
 from engine.values.action_records import ActionWord
 from engine.values.action_words import Override, StopActions
+from engine.values.chain_words import ChainSeen, ChainTold
 from engine.values.events import Event, Fill, OrderReport, Timer, VenueState
 from engine.values.execution_records import ParentMoved, Reviewed
+from engine.values.ledger_words import LedgerWord
 from engine.values.records import OrderIntent, Record
 from engine.values.step import Step
-from engine.values.treasury_words import TreasuryFact
+from engine.values.treasury_words import LockSet, TreasuryFact
 from engine.values.units import NS_PER_S, Ns
 
 APPROVED = Status.APPROVED
@@ -40,12 +44,18 @@ class TreasuryWork:
     """Fulfils `treasurer.Treasurer` beside the steward's part of it."""
 
     def __init__(
-        self, steward: Steward, actions: ActionWork, conversions: ConversionWork | None
+        self,
+        steward: Steward,
+        actions: ActionWork,
+        conversions: ConversionWork | None,
+        chain: ChainWork | None = None,
     ) -> None:
         self.steward = steward
         self.actions = actions
         self.conversions = conversions
-        self._hands = Hands(steward, conversions)
+        self.chain = None if chain is None else ChainHands(steward, actions, chain)
+        actions.desk.unable = lambda action: unable(action, chain)
+        self._hands = Hands(steward, conversions, chain)
         self._due_ns: Ns = 0
         self._looked_ns: Ns = 0
         self._measured_ns: Ns = 0
@@ -63,6 +73,8 @@ class TreasuryWork:
     def open(self, makers: dict[str, Maker], ids: ClientIds) -> None:
         if self.conversions is not None:
             self.conversions.open(makers, ids, self.steward.treasury.holdings.scheme)
+        if self.chain is not None:
+            self.chain.open(makers)
 
     # --- facts ------------------------------------------------------------------------------------
 
@@ -72,14 +84,25 @@ class TreasuryWork:
             self.conversions.remember(record)
         self.actions.remember(record)
         self._hands.remember(record)
+        if self.chain is not None:
+            self.chain.remember(record)
 
     def learn(self, fact: TreasuryFact, step: Step) -> None:
+        """What a file says of locks is joined by what the chain does."""
+        if self.chain is not None and isinstance(fact, LockSet):
+            fact = self.chain.work.joined(fact)
         self.steward.learn(fact, step)
 
     def take(self, word: ActionWord, step: Step) -> None:
-        self.actions.take(word, step)
+        """What the chain says of an engine that has none is nobody's: a recording of another."""
+        if not isinstance(word, ChainTold | ChainSeen):
+            self.actions.take(word, step)
+        elif self.chain is not None:
+            self.chain.hear(word, word.at_ns, step)
 
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
+        if self.chain is not None and isinstance(event, LedgerWord):
+            self.chain.on_word(event, now_ns, step)
         self.steward.after(event, now_ns, step)
         heard = len(step.records)
         if self.conversions is not None:

@@ -42,8 +42,9 @@ class Ward:
     def see(self, treasury: Treasury, now_ns: Ns) -> list[TreasuryRecord]:
         """Show the treasury the book as it is; one that stands as it stood is only young again."""
         at_ns = book_ns(self.maker, now_ns)
-        if not at_ns:
-            self.lose(treasury)
+        if not at_ns:  # a side is empty, or the two cross
+            treasury.holdings.lose_side(self.item.venue, self.item.base)
+            self._depth = None
             return []
         quoter = self.maker.quoter
         is_same = quoter.sequence == self._sequence and quoter.own is self._own

@@ -8,7 +8,7 @@ kept where they survive before the first byte leaves. What was out when a proces
 again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import assert_never
 
 import msgspec
@@ -58,6 +58,7 @@ class ActionDesk:
         self.roster = Roster()
         self.proposals = Proposals()
         self.prices: dict[str, Price] = {}
+        self.unable: Callable[[Action], str] = lambda action: ""  # why no place can do it, if so
         self._verify = verify
         self._alarms = DeskAlarms()
         self._in_force: dict[str, RosterSet | AuthoritySet] = {}
@@ -203,7 +204,7 @@ class ActionDesk:
             at_ns=word.at_ns,
             is_inside=is_inside,
         )
-        fault = request_fault(arrival, self.rules)
+        fault = request_fault(arrival, self.rules) or self.unable(request.action)
         if not fault and self.proposals.get(request.name) is not None:
             fault = f"there is a proposal {request.name} already"
         if fault:
@@ -274,7 +275,8 @@ class ActionDesk:
         )
 
     def _refusal(self, proposal: Proposal, ruling: Ruling) -> str:
-        if fault := self.authority.action_problem(proposal.request.action):
+        action = proposal.request.action
+        if fault := self.authority.action_problem(action) or self.unable(action):
             return fault
         return f"the policy refuses it by now: {ruling.why}" if ruling.tier is Tier.REFUSED else ""
 

@@ -58,6 +58,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     covered: by asset, what hedges stand against.
     could_fill: by (venue, asset), what open buys there could still add.
     prices, books and volumes may be missing or too old: then they are unknown.
+    mids: by (venue, asset), the last of a book with two sides, with its own age. A thin book that
+    has lost a side for a moment cannot be sold into, and its price is still known.
     """
 
     at_ns: Ns
@@ -68,6 +70,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     locks: tuple[Lock, ...]
     prices: Mapping[str, Price]
     books: Mapping[tuple[str, str], DepthBook]
+    mids: Mapping[tuple[str, str], Price]
     covered: Mapping[str, Atoms]
     could_fill: Mapping[tuple[str, str], Atoms]
     spent: Mapping[str, Spent]
@@ -81,7 +84,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def price(self, asset: str) -> Price | None:
         """What an asset is worth now, None where that is not known. Money is worth itself.
 
-        A price that was told stands alone; without one it is the lowest mid of the venues' books.
+        A price that was told stands alone; without one it is the lowest mid of the venues' books,
+        each of them the last one while a side is missing.
         """
         return self._ends(asset)[0]
 
@@ -125,8 +129,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         told = self.prices.get(asset)
         if told is not None and self._is_current(asset, told.at_ns):
             return [told]
-        books = [self.book(venue, base) for venue, base in self.books if base == asset]
-        return [book.mid() for book in books if book is not None]
+        mids = [self.mid(venue, base) for venue, base in self.mids if base == asset]
+        return [mid for mid in mids if mid is not None]
+
+    def mid(self, venue: str, asset: str) -> Price | None:
+        """Of the book as it is, or the last that it had two sides for, until that is too old."""
+        book = self.book(venue, asset)
+        if book is not None:
+            return book.mid()
+        last = self.mids.get((venue, asset))
+        is_known = last is not None and self._is_current(asset, last.at_ns)
+        return last if is_known and not self.is_halted(venue) else None
 
     def _is_current(self, asset: str, seen_ns: Ns) -> bool:
         age_ns = self.at_ns - seen_ns

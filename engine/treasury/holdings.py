@@ -58,6 +58,7 @@ class Holdings:
         self._locks: tuple[Lock, ...] = ()
         self._prices: dict[str, Price] = {}
         self._books: dict[tuple[str, str], DepthBook] = {}
+        self._mids: dict[tuple[str, str], Price] = {}
         self._covered: dict[str, Atoms] = {}
         self._could_fill: dict[tuple[str, str], Atoms] = {}
         self._volumes: dict[tuple[str, str], Volume] = {}
@@ -154,12 +155,25 @@ class Holdings:
     def book(self, book: DepthBook) -> None:
         self._picture = None
         self._books[book.venue, book.asset] = book
+        if book.is_sane():
+            self._mids[book.venue, book.asset] = book.mid()
         self.pass_time(book.at_ns)
 
-    def lose_book(self, venue: str, asset: str) -> None:
-        """From now on the book is not vouched for."""
+    def mid(self, venue: str, mid: Price) -> None:
+        """What a book's last two sides were worth, told without the book."""
+        self._picture = None
+        self._mids[venue, mid.asset] = mid
+        self.pass_time(mid.at_ns)
+
+    def lose_side(self, venue: str, asset: str) -> None:
+        """The book cannot be used as it is; its last mid ages from where it was."""
         self._picture = None
         self._books.pop((venue, asset), None)
+
+    def lose_book(self, venue: str, asset: str) -> None:
+        """From now on the book is not vouched for, nor anything that it said."""
+        self.lose_side(venue, asset)
+        self._mids.pop((venue, asset), None)
 
     def volume(self, venue: str, asset: str, volume: Volume) -> None:
         self._picture = None
@@ -199,6 +213,7 @@ class Holdings:
             locks=self._locks,
             prices=dict(self._prices),
             books=dict(self._books),
+            mids=dict(self._mids),
             covered=dict(self._covered),
             could_fill=dict(self._could_fill),
             spent=self._turnover.spent(self.at_ns),

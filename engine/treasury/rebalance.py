@@ -21,9 +21,11 @@ from engine.treasury.score import Score
 from engine.values.action_words import Coins, Rebalance
 from engine.values.rebalance_records import BandMoved, BandsChecked, BandZone, RebalanceRecord
 from engine.values.treasury_words import Bucket
-from engine.values.units import PPM, SELL, Atoms, Ns, Ppm, scaled
+from engine.values.units import NS_PER_S, PPM, SELL, Atoms, Ns, Ppm, scaled
 
 HOURS_OF_DAY = 24
+CALM_NS = 60 * NS_PER_S
+"""So long something must have kept inside before people are told that it is back."""
 
 
 class RebalanceParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,12 +107,19 @@ class Rebalancer:
         self.zones: dict[tuple[str, str], BandZone] = {}
         self.checked_day = -1
         self._params = params
+        self._told: dict[tuple[str, str], BandZone] = {}
+        self._moved_ns: dict[tuple[str, str], Ns] = {}
 
     def remember(self, record: RebalanceRecord) -> None:
         if isinstance(record, BandsChecked):
             self.checked_day = max(self.checked_day, record.day)
         else:
-            self.zones[record.venue, record.asset] = record.after
+            self._stand(record)
+            self._told[record.venue, record.asset] = record.after
+
+    def _stand(self, moved: BandMoved) -> None:
+        self.zones[moved.venue, moved.asset] = moved.after
+        self._moved_ns[moved.venue, moved.asset] = moved.at_ns
 
     def remember_any(self, record: object) -> None:
         """The same for any record: what is none of the loop's changes nothing."""
@@ -122,6 +131,8 @@ class Rebalancer:
     ) -> RebalanceLook:
         """Alerts at once, proposals once a day. `scores` by asset; a missing one is none.
 
+        A float that goes to and fro over a band is told once: that it is inside again is told
+        when it has been for CALM_NS, and only then can the same be news once more.
         Without `may_check` the day's check waits: a market that is not measured yet costs no day.
         """
         look = RebalanceLook()
@@ -142,20 +153,25 @@ class Rebalancer:
         return day > self.checked_day and hour >= self._params.check_hour
 
     def _watch(self, band: Band, at_ns: Ns, look: RebalanceLook) -> None:
-        before = self.zones.get((band.venue, band.asset), BandZone.INSIDE)
-        if before is band.zone:
-            return
-        moved = BandMoved(
-            at_ns=at_ns,
-            venue=band.venue,
-            asset=band.asset,
-            before=before,
-            after=band.zone,
-            held_atoms=band.held_atoms,
-            target_atoms=band.target_atoms,
-        )
-        self._keep(moved, look)
-        look.alerts.append(f"{band.name} is {band.zone}: {_percent(band)}")
+        key = band.venue, band.asset
+        before = self.zones.get(key, BandZone.INSIDE)
+        if before is not band.zone:
+            moved = BandMoved(
+                at_ns=at_ns,
+                venue=band.venue,
+                asset=band.asset,
+                before=before,
+                after=band.zone,
+                held_atoms=band.held_atoms,
+                target_atoms=band.target_atoms,
+            )
+            self._stand(moved)
+            look.records.append(moved)
+        told = self._told.get(key, BandZone.INSIDE)
+        is_calm = at_ns - self._moved_ns.get(key, at_ns) >= CALM_NS
+        if told is not band.zone and (band.zone is not BandZone.INSIDE or is_calm):
+            self._told[key] = band.zone
+            look.alerts.append(f"{band.name} is {band.zone}: {_percent(band)}")
 
     def _keep(self, record: RebalanceRecord, look: RebalanceLook) -> None:
         self.remember(record)

@@ -12,7 +12,7 @@
   payments, arrivals and openings, as a share of its float's target; the worst of all floats.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -23,14 +23,15 @@ from engine.treasury.facts import Facts
 from engine.treasury.locks import pieces_of
 from engine.treasury.obligations import due_within, owed_atoms
 from engine.treasury.proposals import Proposal, Status
-from engine.treasury.report_input import ReportInput, Worked
-from engine.treasury.report_tables import ReportTable, hours, percent
+from engine.treasury.report_input import Flow, ReportInput, Worked
+from engine.treasury.report_tables import ReportTable, amount, hours, percent
 from engine.values.action_words import WidenLimit
 from engine.values.units import PPM, SELL, Atoms, Ns, Ppm, scaled
 
 COVER_DAYS = 30
 PLANNED = frozenset({Reason.OPENING, Reason.PAYMENT, Reason.TRANSFER_IN})
 """What arrives was sent by an entry of its own, which says who agreed."""
+FILLS, FEES = "fills of quotes and hedges", "fees"
 FINE = 10**12
 """Money is summed in so many parts of an atom: mids differ from order to order."""
 
@@ -60,12 +61,16 @@ class Breaches(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
-    """One float: what was not planned, as a share of its target; None without a target."""
+    """One float: what was not planned, as a share of its target; None without a target.
+
+    `parts`: what it consists of, by what moved it; they sum up to `atoms`.
+    """
 
     venue: str
     asset: str
     atoms: Atoms
     share_ppm: Ppm | None
+    parts: tuple[tuple[str, Atoms], ...]
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +115,7 @@ def figures_table(told: ReportInput) -> ReportTable:
             "hours, mean",
             None if cash is None else hours(cash.longest_ns),
             "longest",
-            _counted(None if cash is None else cash.count, "sales and unlocks"),
+            _no_desk(told) if cash is None else f"{cash.count} sales and unlocks",
         ),
         (
             "obligations covered by liquid reserves",
@@ -134,7 +139,7 @@ def figures_table(told: ReportInput) -> ReportTable:
             "% of a float's target",
             None,
             "",
-            "the worst float" if found.drifts else "no ledger was shown",
+            _worst_drift(told, found.drifts),
         ),
     )
     return ReportTable(
@@ -239,17 +244,49 @@ def drifts(told: ReportInput) -> Iterable[Drift]:
     scheme = told.facts.scheme
     for asset, row in scheme.buckets.items():
         for part in row.float:
-            atoms = sum(
-                flow.atoms
-                for flow in told.past.flows
-                if (flow.kind, flow.place, flow.asset) == (AccountKind.HOLDINGS, part.venue, asset)
-                and told.is_within(flow.at_ns)
-                and not flow.is_decided
-                and flow.reason not in PLANNED
-            )
+            parts = _parts(_unplanned(told, told.past.flows, (part.venue, asset)))
+            atoms = sum(each for _, each in parts)
             target = scaled(part.target, scheme.asset(asset).exponent)
             share = (abs(atoms) * PPM // target) * (1 if atoms >= 0 else -1) if target else None
-            yield Drift(venue=part.venue, asset=asset, atoms=atoms, share_ppm=share)
+            yield Drift(venue=part.venue, asset=asset, atoms=atoms, share_ppm=share, parts=parts)
+
+
+def _unplanned(told: ReportInput, flows: Iterable[Flow], where: tuple[str, str]) -> Iterator[Flow]:
+    for flow in flows:
+        is_here = (flow.kind, flow.place, flow.asset) == (AccountKind.HOLDINGS, *where)
+        is_ours = flow.is_decided or flow.reason in PLANNED
+        if is_here and told.is_within(flow.at_ns) and not is_ours:
+            yield flow
+
+
+def _parts(flows: Iterable[Flow]) -> tuple[tuple[str, Atoms], ...]:
+    """By what moved it, the largest first; what came to nothing is left out."""
+    sums: dict[str, Atoms] = {}
+    for flow in flows:
+        name = FILLS if flow.reason is Reason.FILL else flow.reason.value
+        sums[name] = sums.get(name, 0) + flow.atoms - flow.fee_atoms
+        sums[FEES] = sums.get(FEES, 0) + flow.fee_atoms
+    rows = [(name, atoms) for name, atoms in sums.items() if atoms]
+    return tuple(sorted(rows, key=lambda row: -abs(row[1])))
+
+
+def parts_text(facts: Facts, drift: Drift) -> str:
+    """`fills of quotes and hedges -5209713, fees -15450.894 BTT`; "nothing moved it"."""
+    parts = [f"{name} {amount(facts, drift.asset, atoms)}" for name, atoms in drift.parts]
+    return f"{', '.join(parts)} {drift.asset}" if parts else "nothing moved it"
+
+
+def _worst_drift(told: ReportInput, drifts: Iterable[Drift]) -> str:
+    known = [one for one in drifts if one.share_ppm is not None]
+    if not known:
+        return "no ledger was shown" if told.past is None else "no float has a target"
+    worst = max(known, key=lambda one: abs(one.share_ppm or 0))
+    return f"{worst.asset} at {worst.venue}: {parts_text(told.facts, worst)}"
+
+
+def _no_desk(told: ReportInput) -> str:
+    """Where nobody can ask for a sale, none was asked for: no journal is missing then."""
+    return "no journal was shown" if told.past is None else "no desk of actions in this journal"
 
 
 def _counted(count: int | None, what: str) -> str:

@@ -34,6 +34,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """One posting of the ledger, in the treasury's own atoms.
 
     `is_decided`: the treasury's own doing, by an approved action, and not the market's.
+    `fee_atoms`: how much of it was a fee, 0 or less.
     """
 
     at_ns: Ns
@@ -44,6 +45,7 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     asset: str
     atoms: Atoms
     is_decided: bool
+    fee_atoms: Atoms
 
 
 SHOWN = frozenset({*OWN, AccountKind.PAID})
@@ -52,17 +54,23 @@ SHOWN = frozenset({*OWN, AccountKind.PAID})
 
 def flows_of(entry: Entry) -> Iterator[Flow]:
     """The postings of an entry that a report looks at, in the atoms of the books."""
+    fees: dict[str, Atoms] = {}
     for posting in entry.postings:
-        if posting.account.kind in SHOWN:
+        if posting.account.kind is AccountKind.FEES:
+            fees[posting.asset] = fees.get(posting.asset, 0) - posting.atoms
+    for posting in entry.postings:
+        kind = posting.account.kind
+        if kind in SHOWN:
             yield Flow(
                 at_ns=entry.when_ns,
                 key=entry.key,
                 reason=entry.reason,
-                kind=posting.account.kind,
+                kind=kind,
                 place=posting.account.place,
                 asset=posting.asset,
                 atoms=posting.atoms,
                 is_decided=bool(entry.people.proposal),
+                fee_atoms=fees.pop(posting.asset, 0) if kind is AccountKind.HOLDINGS else 0,
             )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from engine.treasury.chart import OWN, AccountKind
 from engine.treasury.dates import day_of, day_text
 from engine.treasury.obligations import due_within, owed_money
-from engine.treasury.report_figures import drifts
+from engine.treasury.report_figures import drifts, parts_text
 from engine.treasury.report_input import Period, ReportInput
 from engine.treasury.report_state import use_ppm
 from engine.treasury.report_tables import Cell, ReportTable, amount, hours, in_money, percent, when
@@ -115,11 +115,11 @@ def _drift(told: ReportInput) -> ReportTable:
             told.is_within(m.at_ns) and (m.venue, m.asset) == (one.venue, one.asset) for m in moves
         )
         share, drifted = percent(one.share_ppm), amount(facts, one.asset, one.atoms)
-        rows.append((one.venue, one.asset, drifted, share, passed))
+        rows.append((one.venue, one.asset, drifted, share, passed, parts_text(facts, one)))
     return ReportTable(
         name="drift",
         title="Drift of the floats that nobody planned",
-        columns=("venue", "asset", "amount", "% of target", "bands passed"),
+        columns=("venue", "asset", "amount", "% of target", "bands passed", "consists of"),
         rows=tuple(rows),
         note="Without approved actions, payments and openings." if rows else "No ledger was shown.",
     )

@@ -5,13 +5,14 @@ records, given to `remember` in their order after a restart, rebuild the same st
 the first balances and prices that are seen again.
 """
 
+from collections.abc import Iterable
 from typing import TypeAlias, assert_never
 
 from engine.treasury.amounts import Price
 from engine.treasury.bands import Bands
 from engine.treasury.buckets import Split
 from engine.treasury.depth import DepthBook
-from engine.treasury.facts import Scheme
+from engine.treasury.facts import Facts, Scheme
 from engine.treasury.holdings import Holdings, Traded
 from engine.treasury.limit_rows import Widening
 from engine.treasury.limits import Limits
@@ -49,6 +50,8 @@ class Treasury:
         self._scores = {params.asset: params for params in scores}
         self._looked: dict[tuple[str, str], Price] = {}
         self._looked_ns: Ns = 0
+        self._whole_ns: Ns | None = None
+        self._unpriced = set(scheme.assets)
 
     # --- facts ----------------------------------------------------------------------------------
 
@@ -58,11 +61,16 @@ class Treasury:
         Records: the fact itself, but for balances, which are seen again; and what followed.
         Raises KeyError, and changes nothing, for a widening that does not wait.
         """
+        return self.learn_all([fact], name)
+
+    def learn_all(self, facts: Iterable[TreasuryFact], name: str) -> list[TreasuryRecord]:
+        """Facts of one moment: the limits are looked at when all of them are taken in."""
         records: list[TreasuryRecord] = []
-        if not isinstance(fact, HoldingsSeen):
-            records.append(fact)
-        records += self._take(fact)
-        self.holdings.pass_time(fact.at_ns)
+        for fact in facts:
+            if not isinstance(fact, HoldingsSeen):
+                records.append(fact)
+            records += self._take(fact)
+            self.holdings.pass_time(fact.at_ns)
         return records + self._look(name)
 
     def _take(self, fact: TreasuryFact) -> list[FloatSet]:
@@ -114,7 +122,15 @@ class Treasury:
         if not self.holdings.is_whole:
             return []
         self._looked_ns = self.holdings.at_ns
-        return [*self.limits.look(self.holdings.facts(), name)]
+        facts = self.holdings.facts()
+        return [*self.limits.look(facts, name, is_early=self._is_early(facts))]
+
+    def _is_early(self, facts: Facts) -> bool:
+        """Whether the first price of an asset may still come: not for longer than one may age."""
+        self._whole_ns = facts.at_ns if self._whole_ns is None else self._whole_ns
+        self._unpriced = {name for name in self._unpriced if facts.price(name) is None}
+        ages = [facts.scheme.assets[name].price_age_max_s for name in self._unpriced]
+        return any(facts.at_ns - self._whole_ns <= age_s * NS_PER_S for age_s in ages)
 
     # --- questions ------------------------------------------------------------------------------
 

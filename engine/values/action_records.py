@@ -6,6 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from engine.values.action_words import Role
+from engine.values.chain_words import ChainWord
 from engine.values.units import Atoms, Ns
 
 # --- words of people: facts that come in --------------------------------------------------------
@@ -83,7 +84,8 @@ class AuthoritySet(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     text: str
 
 
-ActionWord: TypeAlias = Asked | Answered | EvidenceGiven | RosterSet | AuthoritySet
+ActionWord: TypeAlias = Asked | Answered | EvidenceGiven | RosterSet | AuthoritySet | ChainWord
+"""What is heard about actions: of people, of files, and of the chain where some are carried out."""
 
 
 # --- records: what the desk decided -------------------------------------------------------------

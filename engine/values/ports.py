@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Iterable
 from typing import Protocol, runtime_checkable
 
 from engine.values.action_words import Coins
-from engine.values.chain_words import ChainOrder, ChainReceipt, Position
+from engine.values.chain_words import ChainOrder, ChainReceipt, ChainReward, Position
 from engine.values.commands import Command
 from engine.values.events import Event
 from engine.values.instrument import Instrument
@@ -107,4 +107,9 @@ class Chain(Protocol):
 
     async def balances(self) -> list[Coins]:
         """What is free in the wallet. Raises VenueError."""
+        ...
+
+    async def rewards(self) -> list[ChainReward]:
+        """All that platforms and pools ever paid, each under a reference of its own. Raises
+        VenueError."""
         ...
