@@ -17,7 +17,7 @@ from engine.cli.quarter_ground import LiveGround
 from engine.cli.quarter_hauler import Hauler
 from engine.cli.quarter_people import People
 from engine.runtime.action_driver import open_driver
-from engine.sim.quarter_setup import BEGIN_NS, BETA, BTT, STEP_NS, STEPS_OF_DAY, prices
+from engine.sim.quarter_setup import BEGIN_NS, BETA, STEP_NS, STEPS_OF_DAY, prices
 from engine.sim.quarter_world import MARKETS, WHO
 from engine.treasury.facts import Facts
 from engine.values.ledger_words import Held, HoldingsRead
@@ -94,11 +94,15 @@ class Sessions:
         return all(engine.sees(base, venue) for base, venue in self._up())
 
     def _has_price(self, at_ns: Ns) -> bool:
-        """Of now, and a book of each of them."""
-        facts = self._engine.work.steward.treasury.holdings.facts()
+        """A book of now of each of them, and prices of now at the desk of actions."""
+        work = self._engine.work
+        facts, prices_there = work.steward.treasury.holdings.facts(), work.actions.desk.prices
         books = [facts.book(venue, base) for base, venue in self._up()]
         is_seen = all(book is not None and book.at_ns > at_ns for book in books)
-        return is_seen and facts.price(BTT) is not None
+        names = {base for base, _ in self._up()}
+        return is_seen and all(
+            name in prices_there and prices_there[name].at_ns > at_ns for name in names
+        )
 
     def _up(self) -> list[tuple[str, str]]:
         venues = self._engine.venues
