@@ -27,6 +27,7 @@ from adapters.transport.capture import read_lines
 from engine.cli.adapters import OpenVenue, adapter_of
 from engine.market.book import Book
 from engine.runtime.config import VenueConfig as VenueTable
+from engine.runtime.volume_watch import atoms_of
 from engine.values.commands import Amend, Cancel, CancelAll, Place, QueryOrder, Reconcile
 from engine.values.errors import Failure
 from engine.values.events import (
@@ -50,6 +51,7 @@ from engine.values.events import (
     VenueState,
 )
 from engine.values.instrument import Instrument
+from engine.values.ports import TellsVolumes
 from engine.values.units import NS_PER_S, Side
 from tests.patience import PATIENCE_S, Bystander, RanOut, in_time, until
 
@@ -309,6 +311,18 @@ async def test_an_order_is_acknowledged_filled_and_paid_for(adapter: str) -> Non
         truth = place.venue.state().balances["ours"]
         told = {row.asset: (row.free_atoms, row.locked_atoms) for row in state.balances}
         assert told == truth
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+async def test_a_venue_says_what_anybody_traded_in_a_day(adapter: str) -> None:
+    async with trading_place(adapter) as place:
+        ours, theirs = await place.desk("ours"), await place.desk("theirs")
+        assert isinstance(ours.gateway, TellsVolumes)
+        assert atoms_of(await ours.gateway.day_volume("BTT/USDT") or "", 0) == 0
+        await ours.place(Side.BUY, 62)
+        await theirs.place(Side.SELL, 62, lots=3_000_000, post_only=False)
+        await ours.facts.until(lambda: ours.facts.of(Fill))
+        assert atoms_of(await ours.gateway.day_volume("BTT/USDT") or "", 0) == 3_000_000
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)

@@ -99,6 +99,7 @@ class Acting:
     def change(self, table: Any) -> None:
         table["treasury"] = {
             "file": str(self.home / "treasury.toml"), "roster": str(self.home / "roster.toml"),
+            "volumes": "own",  # a venue that is seconds old has traded next to nothing in a day
         }  # fmt: skip
         table["markets"][0]["features"] |= {"volatility_half_life_s": 1.0}
         for row in table["markets"][0]["risk"]:

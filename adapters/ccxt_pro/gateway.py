@@ -7,6 +7,7 @@ from adapters.ccxt_pro import unified
 from adapters.ccxt_pro.reconciliation import CcxtReads
 from adapters.ccxt_pro.requests import Requests
 from adapters.ccxt_pro.session import Session
+from adapters.common.budget import Cost
 from adapters.common.client_ids import ClientIds
 from adapters.common.executing import Executing
 from adapters.common.reconciliation import BALANCES, Reconciliation
@@ -16,6 +17,8 @@ from engine.values.errors import UserError
 from engine.values.events import Event
 from engine.values.instrument import Instrument
 from engine.values.ports import Inbox
+
+DAY = Cost(weight=2)
 
 
 class PrivateStream(Protocol):
@@ -51,6 +54,15 @@ class CcxtGateway:
             found.append(unified.instrument_of(session.options.name, {**market, **fees}, mode))
         session.instruments |= {item.market: item for item in found}
         return found
+
+    async def day_volume(self, symbol: str) -> str | None:
+        """Of the base asset, as the venue says it or ccxt reads it; None where it tells none."""
+        exchange = self._session.exchange
+        if not exchange.has.get("fetchTicker"):
+            return None
+        ticker = await self._session.ask(lambda: exchange.fetch_ticker(symbol), DAY)
+        volume = ticker.get("baseVolume")
+        return None if volume is None else str(volume)
 
     async def run(self, inbox: Inbox) -> None:
         """Stream private facts and clock offsets until cancelled."""

@@ -68,6 +68,10 @@ INFO = Call(
     method="exchangeInfo", verb="GET", path="/exchangeInfo",
     cost=Cost(weight=20, is_urgent=True), way=Way.HTTP_FIRST, is_signed=False,
 )  # fmt: skip
+DAY = Call(
+    method="ticker.24hr", verb="GET", path="/ticker/24hr",
+    cost=Cost(weight=2), way=Way.HTTP_FIRST, is_signed=False,
+)  # fmt: skip
 DEPTH = Call(
     method="depth", verb="GET", path="/depth",
     cost=Cost(weight=250), way=Way.HTTP_FIRST, is_signed=False,

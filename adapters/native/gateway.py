@@ -42,6 +42,9 @@ class NativeGateway:
         self._session.instruments.update({item.market: item for item in found})
         return found
 
+    async def day_volume(self, symbol: str) -> str | None:
+        return await self._reads.day_volume(symbol)
+
     async def run(self, inbox: Inbox) -> None:
         """Stream private facts and clock offsets until cancelled."""
         async with asyncio.TaskGroup() as tasks:

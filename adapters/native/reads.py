@@ -4,7 +4,7 @@ import msgspec
 
 from adapters.common.reconciliation import TRADES_PER_PAGE
 from adapters.native import rows
-from adapters.native.calls import ACCOUNT, INFO, OPEN_ORDERS, ORDER, TRADES
+from adapters.native.calls import ACCOUNT, DAY, INFO, OPEN_ORDERS, ORDER, TRADES
 from adapters.native.session import Params, Session
 from engine.values.errors import Rejected, UserError
 from engine.values.events import Balance, Fill, OrderReport
@@ -53,6 +53,11 @@ class NativeReads:
     async def balances(self, item: Instrument) -> list[Balance]:
         account = rows.read(await self._session.ask(ACCOUNT, {}), rows.AccountRow)
         return rows.balances(item, account.balances)
+
+    async def day_volume(self, symbol: str) -> str:
+        """What anybody traded of the base asset in 24 hours, in whole tokens."""
+        asked: Params = {"symbol": symbol.replace("/", "")}
+        return rows.read(await self._session.ask(DAY, asked), rows.DayRow).volume
 
     async def _info(self, symbols: list[str]) -> rows.InfoRow:
         names = [symbol.replace("/", "") for symbol in symbols]

@@ -67,6 +67,10 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     balances: list[BalanceRow]
 
 
+class DayRow(msgspec.Struct, frozen=True, kw_only=True):
+    volume: str
+
+
 class FilterRow(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = msgspec.field(name="filterType")
     price_min: str = msgspec.field(name="minPrice", default="0")

@@ -107,6 +107,8 @@ async def running(
             live.files["ratings"] = lambda inbox: ratings.watch(inbox, every_s)
         if config.treasury is not None:
             _watch_treasury(config, config.treasury, live)
+            if config.treasury.volumes == "venue":
+                _watch_volumes(config, live, opened, instruments)
             chaining.watch_chain(config, live, chains)
         live.heart = stack.enter_context(Heart(config.data_path))
         handler = Operating(live, config.name, config.mode.value).handle
@@ -148,6 +150,22 @@ def _watch_treasury(config: Config, wanted: TreasuryConfig, live: Live) -> None:
         people: Any = importlib.import_module("engine.runtime.desk_watch")
         desk = people.DeskWatch(wanted, config.treasury_texts, live.clock, live.warn)
         live.files["desk"] = lambda inbox: desk.watch(inbox, wanted.every_s)
+
+
+def _watch_volumes(
+    config: Config,
+    live: Live,
+    opened: dict[str, OpenVenue],
+    instruments: dict[str, Instrument],
+) -> None:
+    """What anybody traded in a day, of the markets that we quote, where their venue says so."""
+    asking: Any = importlib.import_module("engine.runtime.volume_watch")
+    starting: Any = importlib.import_module("engine.cli.stewarding")
+    items = [instruments[item.market] for item in config.markets]
+    gateways = {name: venue.gateway for name, venue in opened.items()}
+    scheme = starting.scheme_in(config)
+    watch = asking.VolumeWatch(gateways, items, scheme, live.clock, live.warn)
+    live.files["volumes"] = watch.watch
 
 
 def _recorder(parts: Parts, past_seq: int, clock: MonotonicClock, redactor: Redactor) -> Recorder:

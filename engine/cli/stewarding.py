@@ -29,7 +29,7 @@ def steward_of(config: Config, instruments: dict[str, Instrument]) -> Treasurer:
     """Raises UserError where a market does not fit the treasury, a line for each mistake."""
     assert config.treasury is not None
     file = file_in(config.treasury, config.treasury_texts)
-    scheme = scheme_of(file)
+    scheme = scheme_in(config)
     if problems := list(_problems(config, instruments, scheme)):
         raise UserError("\n".join(f"{config.treasury.file}: {problem}" for problem in problems))
     treasury = Treasury(scheme, file.liquid, file.scores)
@@ -39,6 +39,12 @@ def steward_of(config: Config, instruments: dict[str, Instrument]) -> Treasurer:
     if authority is None:  # nobody may sign: bands are watched and told, and nothing is traded
         return Steward(treasury, names, _rebalancer(file))
     return _at_work(config, file, Steward(treasury, names), authority)
+
+
+def scheme_in(config: Config) -> Scheme:
+    """The assets, places and buckets of a config that has a treasury."""
+    assert config.treasury is not None
+    return scheme_of(file_in(config.treasury, config.treasury_texts))
 
 
 def _rebalancer(file: TreasuryFile) -> Rebalancer | None:

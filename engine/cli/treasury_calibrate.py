@@ -58,7 +58,6 @@ def _floating(
     facts: Facts, asset: str, row: FloatParams, made: Rebuilt, params: CalibrationParams
 ) -> Floating:
     exponent = facts.scheme.asset(asset).exponent
-    volume = facts.volumes.get((row.venue, asset))
     ends = day_ends(made.entries, row.venue, asset)
     was = made.measures.exponent(asset)
     history = [
@@ -76,7 +75,7 @@ def _floating(
         upper_ppm=row.upper_ppm,
         history=tuple(history),
         payout_atoms=owed_atoms(due_within(facts, params.payout_days), asset),
-        day_volume_atoms=None if volume is None else volume.atoms,
+        day_volume_atoms=facts.volume(row.venue, asset),
     )
 
 

@@ -156,6 +156,9 @@ class TreasuryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     `conversions` are rows of the gate for what the treasury itself sells and buys, without any
     those of the market; `function` and `code` are what the engine's own requests carry, "" for the
     first that the policy knows.
+
+    `volumes`: whose word a day's volume is, the venue's ("venue", while it says one) or only our
+    own count of public trades ("own"), for venues whose numbers nobody should trust.
     """
 
     file: str
@@ -165,6 +168,7 @@ class TreasuryConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     conversions: list[RiskRow] = []
     function: str = ""
     code: str = ""
+    volumes: Literal["venue", "own"] = "venue"
 
     def __post_init__(self) -> None:
         if not self.file:

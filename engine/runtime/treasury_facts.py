@@ -23,6 +23,7 @@ from engine.values.table_check import problems
 from engine.values.treasury_words import FloatSet, Holding, HoldingsSeen
 from engine.values.units import DECIMALS_MAX, NS_PER_S, PPM, Ns, Ppm, scaled
 
+DAY_S = 86_400
 FILE_BYTES_MAX = 20_000_000
 
 
@@ -73,12 +74,13 @@ class SpentRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class VolumeRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What anybody traded in 24 hours."""
+    """What anybody traded in 24 hours; `heard_s` of them are known, left out: all."""
 
     venue: str
     asset: str
     tokens: str
     at: datetime
+    heard_s: int = DAY_S
 
 
 class OpenRow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -185,7 +187,8 @@ def _told_numbers(holdings: Holdings, facts: FactsFile, at_ns: Ns, name: str) ->
         if one.asset in known:
             where = f"{name}: volumes[{index}]"
             atoms = _atoms(one.tokens, scheme.asset(one.asset), f"{where}.tokens")
-            volume = Volume(atoms=atoms, at_ns=moment_ns(one.at, f"{where}.at"))
+            at_ns, heard_ns = moment_ns(one.at, f"{where}.at"), one.heard_s * NS_PER_S
+            volume = Volume(atoms=atoms, at_ns=at_ns, heard_ns=heard_ns)
             holdings.volume(one.venue, one.asset, volume)
             yield f"{name}: volume of {one.asset} on {one.venue}"
 

@@ -28,7 +28,9 @@ class Lane:
         self.quoter = quoter
         self.book, self.features = quoter.book, quoter.features
         self.delay, self.second_stream = quoter.delay, quoter.second_stream
-        self.is_advised = quoter.guidance.advice is not None
+        # Advice and a treasury count trades: they are told each one.
+        counts = quoter.guidance.advice is not None or engine.neighbours.treasurer is not None
+        self.is_advised = counts
         links = engine.links[quoter.setup.instrument.venue]
         self.link, self._private = links[Stream.PUBLIC], links[Stream.PRIVATE]
         self._silence_ns_max = engine.params.links.silence_ns_max

@@ -6,46 +6,45 @@ is known to be, both sides are pulled. It decides by facts alone, so that a repl
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, assert_never, get_args
+from typing import Any, assert_never
 
 from engine.trading.maker import Maker
 from engine.trading.treasury_alarms import Alarms
-from engine.trading.treasury_told import account_told, name_of, released_told, why_nothing
+from engine.trading.treasury_told import (
+    REMEMBERED,
+    WORDS,
+    account_told,
+    name_of,
+    released_told,
+    why_nothing,
+)
 from engine.trading.turns import next_turn_ns
-from engine.trading.wards import Purchases, Ward, balances_of
+from engine.trading.wards import Purchases, Ward, balances_of, open_buys
 from engine.treasury.bands import Bands
 from engine.treasury.facts import Spent
 from engine.treasury.rebalance import Rebalancer
 from engine.treasury.release import bands_of_release
 from engine.treasury.treasury import Treasury, TreasuryRecord
-from engine.values.events import BookLost, Disconnected, Event, Fill, Stream, Timer, VenueState
+from engine.values.events import (
+    BookLost,
+    Disconnected,
+    Event,
+    Fill,
+    Stream,
+    Timer,
+    Trade,
+    VenueState,
+)
 from engine.values.instrument import Instrument
 from engine.values.ledger_words import Paid, Received, TransferArrived, TransferSent
 from engine.values.records import Adjusted, HedgeMoved, Opening, OrderIntent, Record
 from engine.values.step import Step
-from engine.values.treasury_words import (
-    FloatSet,
-    HoldingsSeen,
-    LimitMoved,
-    LimitsSet,
-    LimitWidened,
-    LockSet,
-    ObligationPaid,
-    ObligationSet,
-    PriceReviewed,
-    TreasuryFact,
-)
+from engine.values.treasury_words import HoldingsSeen, LimitsSet, TreasuryFact
 from engine.values.units import NS_PER_S, Ns
 
 SOURCE = "treasury"
 """The doubt under which a market waits for the treasury."""
 CAUSE = "the treasury's bands moved"
-WORDS = frozenset(get_args(TreasuryFact))
-REMEMBERED = (
-    ObligationSet, ObligationPaid, LockSet, FloatSet, LimitsSet, LimitWidened, PriceReviewed,
-    LimitMoved,
-)  # fmt: skip
-"""What of the treasury's own records a start tells it again; balances are seen anew."""
 
 
 class Steward:
@@ -139,6 +138,9 @@ class Steward:
                 is_news = self._lose(lambda ward: ward.maker.market == event.market) or is_news
             case Disconnected() if event.stream is Stream.PUBLIC:
                 is_news = self._lose(lambda ward: ward.item.venue == event.venue) or is_news
+            case Trade():
+                for ward in self._wards:
+                    ward.count(event)
             case _:
                 pass
         if is_news:
@@ -227,6 +229,8 @@ class Steward:
             self._keep(ward.see(self.treasury, now_ns), step)
         if is_due:
             self._due_ns = next_turn_ns(now_ns, NS_PER_S, 0)
+            for ward in wards:
+                ward.pass_time(self.treasury, now_ns)
             self._keep(self.treasury.pass_time(now_ns), step)
             self._alarms.on_time(self.treasury, now_ns, step)
         return True
@@ -238,11 +242,7 @@ class Steward:
         return bool(wards)
 
     def _tell_open_buys(self) -> None:
-        sums: dict[tuple[str, str], int] = {}
-        for ward in self._wards:
-            key = ward.item.venue, ward.item.base
-            sums[key] = sums.get(key, 0) + ward.open_buys
-        for (venue, asset), atoms in sums.items():
+        for (venue, asset), atoms in open_buys(self._wards).items():
             self.treasury.holdings.may_fill(venue, asset, atoms)
 
     def _keep(self, records: list[TreasuryRecord], step: Step) -> None:

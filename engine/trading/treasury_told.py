@@ -1,7 +1,7 @@
 """What people and `ballast treasury` are told of a treasury that runs in an engine."""
 
 from collections.abc import Callable
-from typing import Any, assert_never
+from typing import Any, assert_never, get_args
 
 from engine.treasury.amounts import Price
 from engine.treasury.facts import Facts
@@ -10,6 +10,7 @@ from engine.treasury.treasury import Treasury
 from engine.values.treasury_words import (
     FloatSet,
     HoldingsSeen,
+    LimitMoved,
     LimitsSet,
     LimitWidened,
     LockSet,
@@ -17,9 +18,16 @@ from engine.values.treasury_words import (
     ObligationSet,
     PriceReviewed,
     TreasuryFact,
+    VolumeSeen,
 )
-from engine.values.units import DECIMALS_MAX, Atoms, Ns, decimal_text
+from engine.values.units import DECIMALS_MAX, NS_PER_S, Atoms, Ns, decimal_text
 
+WORDS = frozenset(get_args(TreasuryFact))
+REMEMBERED = (
+    ObligationSet, ObligationPaid, LockSet, FloatSet, LimitsSet, LimitWidened, PriceReviewed,
+    LimitMoved,
+)  # fmt: skip
+"""What of the treasury's own records a start tells it again; balances are seen anew."""
 PRICE_DECIMALS = DECIMALS_MAX - 6
 
 
@@ -30,6 +38,8 @@ def name_of(fact: TreasuryFact) -> str:
             return fact.name
         case HoldingsSeen():
             return f"balances of {fact.place}"
+        case VolumeSeen():
+            return f"volume of {fact.asset} on {fact.venue}"
         case ObligationPaid():
             return f"payment of {fact.name}"
         case FloatSet():
@@ -104,9 +114,15 @@ def account_told(
         for venue, asset in facts.mids
         if facts.book(venue, asset) is None and (mid := facts.mid(venue, asset)) is not None
     ]
+    volumes = [
+        {"venue": venue, "asset": asset, "tokens": _text(facts, asset, told.atoms),
+         "at": at(told.at_ns), "heard_s": told.heard_ns // NS_PER_S}
+        for (venue, asset), told in facts.volumes.items()
+    ]  # fmt: skip
     return picture | {
         "balances": rows,
         "mids": mids,
+        "volumes": volumes,
         "covered": covered,
         "spent": spent,
         "reviewed": reviewed,

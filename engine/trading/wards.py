@@ -1,9 +1,10 @@
 """The markets that live on a treasury, as the treasury sees them: books, fills and open buys."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from engine.trading.account_view import book_ns, book_without_own
 from engine.trading.conversion_desk import STRATEGY as CONVERSION
+from engine.trading.day_volume import STEP_NS, DayVolume
 from engine.trading.maker import Maker
 from engine.trading.quoter import OwnLevels
 from engine.trading.trade_ids import TradeIds
@@ -12,13 +13,15 @@ from engine.treasury.facts import Scheme
 from engine.treasury.holdings import Traded
 from engine.treasury.release import Release
 from engine.treasury.treasury import MOVE_PPM, Treasury, TreasuryRecord
-from engine.values.events import Fill
+from engine.values.events import Fill, Trade
 from engine.values.instrument import Instrument
 from engine.values.records import HedgeMoved, OrderIntent
 from engine.values.treasury_words import Holding, HoldingsSeen
 from engine.values.units import PPM, Atoms, Ns
 
 WHO = "engine"
+DEAF = frozenset({"public link", "stalled"})
+"""Doubts under which trades of others may have been missed."""
 TRADE_IDS_MAX = 200_000
 CONVERSIONS_MAX = 10_000
 
@@ -38,6 +41,22 @@ class Ward:
         self._sequence = 0
         self._own: OwnLevels = {}
         self._mid_half_ticks = 0
+        self._traded = DayVolume()
+        self._told_ns: Ns = 0
+
+    def count(self, trade: Trade) -> None:
+        """Anybody's, ours among them."""
+        if trade.market == self.item.market:
+            self._traded.add(trade.lots * self.lot_atoms, trade.at_ns)
+
+    def pass_time(self, treasury: Treasury, now_ns: Ns) -> None:
+        """Once a second: whether its trades are heard; and once a minute what they came to."""
+        is_heard = not DEAF & self.maker.standing.doubts.keys()
+        self._traded.pass_time(now_ns, is_heard=is_heard)
+        if now_ns - self._told_ns >= STEP_NS:
+            self._told_ns = now_ns
+            volume = self._traded.volume(now_ns)
+            treasury.holdings.volume(self.item.venue, self.item.base, volume)
 
     def see(self, treasury: Treasury, now_ns: Ns) -> list[TreasuryRecord]:
         """Show the treasury the book as it is; one that stands as it stood is only young again."""
@@ -88,6 +107,15 @@ class Ward:
         """What every buy of ours that may be out there could still add (law 3)."""
         sums = self.maker.keeper.orders.sums(self.maker.market)
         return sums.working_bid_lots * self.lot_atoms
+
+
+def open_buys(wards: Iterable[Ward]) -> dict[tuple[str, str], Atoms]:
+    """By (venue, asset), over all the markets of it."""
+    sums: dict[tuple[str, str], Atoms] = {}
+    for ward in wards:
+        key = ward.item.venue, ward.item.base
+        sums[key] = sums.get(key, 0) + ward.open_buys
+    return sums
 
 
 class Purchases:

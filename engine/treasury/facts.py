@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from engine.treasury.amounts import Asset, Price
+from engine.treasury.dates import NS_PER_DAY, NS_PER_H
 from engine.treasury.depth import DepthBook
 from engine.treasury.params import AssetParams, BucketParams, PlaceParams
 from engine.values.treasury_words import Lock, LockKind, Obligation
@@ -22,12 +23,23 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """What anybody traded of an asset on a venue within 24 hours, as told at `at_ns`."""
+    """What anybody traded of an asset on a venue within 24 hours, as told at `at_ns`.
+
+    heard_ns: for how much of the 24 hours that is known; a venue's word is for all of them.
+    is_tally: counted by ourselves from public trades.
+    """
 
     atoms: Atoms
     at_ns: Ns
+    heard_ns: Ns = NS_PER_DAY
+    is_tally: bool = False
 
 
+VOLUME_AGE_NS: Ns = 900 * NS_PER_S
+"""A day's volume that was told longer ago is unknown."""
+HEARD_NS_MIN: Ns = 6 * NS_PER_H
+"""What was heard for less of the day is no day's volume. What was heard for longer counts as it is,
+as if nothing had been traded in the hours that nobody heard: never more than there was."""
 NOTHING_SPENT = Spent(atoms=0, money_atoms=0)
 
 
@@ -95,6 +107,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if book is None or not self._is_current(asset, book.at_ns) or self.is_halted(venue):
             return None
         return book if book.is_sane() else None
+
+    def volume(self, venue: str, asset: str) -> Atoms | None:
+        """What anybody traded there in 24 hours, or less; None where that is not known."""
+        told = self.volumes.get((venue, asset))
+        if told is None or told.heard_ns < HEARD_NS_MIN:
+            return None
+        return told.atoms if 0 <= self.at_ns - told.at_ns <= VOLUME_AGE_NS else None
 
     def open_buys(self, asset: str) -> Atoms:
         """What every open buy of ours could still add, at all venues together."""

@@ -14,7 +14,7 @@ import msgspec
 from engine.treasury.amounts import Price
 from engine.treasury.buckets import Split, split
 from engine.treasury.depth import DepthBook
-from engine.treasury.facts import Facts, Scheme, Spent, Volume
+from engine.treasury.facts import VOLUME_AGE_NS, Facts, Scheme, Spent, Volume
 from engine.treasury.obligations import by_date
 from engine.treasury.turnover import Turnover
 from engine.values.treasury_words import (
@@ -176,6 +176,11 @@ class Holdings:
         self._mids.pop((venue, asset), None)
 
     def volume(self, venue: str, asset: str, volume: Volume) -> None:
+        """Our own tally does not stand against the word of a venue that still gives it."""
+        known = self._volumes.get((venue, asset))
+        until_ns = 0 if known is None or known.is_tally else known.at_ns + VOLUME_AGE_NS
+        if volume.is_tally and volume.at_ns <= until_ns:
+            return
         self._picture = None
         self._volumes[venue, asset] = volume
 

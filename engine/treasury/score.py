@@ -14,7 +14,7 @@ from engine.market.liquidity_score import Part, less_is_better, more_is_better, 
 from engine.treasury.depth import DepthBook, Level, merged, walked
 from engine.treasury.facts import Facts
 from engine.treasury.params import check_amount
-from engine.values.units import NS_PER_S, PPM, Atoms, Ns, Ppm, scaled
+from engine.values.units import PPM, Atoms, Ns, Ppm, scaled
 
 REACHES_PPM: tuple[Ppm, ...] = (10_000, 20_000, 50_000)
 
@@ -76,7 +76,8 @@ def score(facts: Facts, params: ScoreParams) -> Score | None:
     depths = [sum(_depth(book, reach) for book in books) for reach in REACHES_PPM]
     spread = min(_spread_ppm(book) for book in books)
     slippage = slippage_ppm(books, scaled(params.own_size, exponent))
-    volume = _volume(facts, asset, books) / 10**exponent
+    traded = _volume(facts, asset, books)
+    volume = None if traded is None else traded / 10**exponent
     parts = [
         _part(
             "spread, ppm",
@@ -91,7 +92,7 @@ def score(facts: Facts, params: ScoreParams) -> Score | None:
         parts.append(
             _part(f"tokens within {percent} %", tokens, worth, params.depth_weights[index])
         )
-    worth = more_is_better(volume, float(params.volume_half))
+    worth = 0.0 if volume is None else more_is_better(volume, float(params.volume_half))
     parts.append(_part("tokens traded in 24 h", volume, worth, params.volume_weight))
     worth = more_is_better(len(books), params.venues_half)
     parts.append(_part("venues", len(books), worth, params.venues_weight))
@@ -143,11 +144,11 @@ def _unit(level: Level) -> float:
     return level.money_atoms / level.atoms
 
 
-def _volume(facts: Facts, asset: str, books: list[DepthBook]) -> Atoms:
-    """Of usable venues, as far as it was told no longer ago than a book may be old."""
-    oldest_ns = facts.at_ns - facts.scheme.assets[asset].price_age_max_s * NS_PER_S
-    told = [facts.volumes.get((book.venue, asset)) for book in books]
-    return sum(one.atoms for one in told if one is not None and one.at_ns >= oldest_ns)
+def _volume(facts: Facts, asset: str, books: list[DepthBook]) -> Atoms | None:
+    """Of usable venues, as far as it is known; None where none of them is."""
+    told = [facts.volume(book.venue, asset) for book in books]
+    known = [atoms for atoms in told if atoms is not None]
+    return sum(known) if known else None
 
 
 def _part(name: str, found: float | None, part: float, weight: float) -> Part:

@@ -41,7 +41,7 @@ def staged_plan(staged: Staged, lessons: Lessons, params: ExecutionParams) -> Pa
         Venue(
             market=market_of(staged.facts, venue, order.asset),
             book=book,
-            volume_atoms=_volume(staged.facts, venue, order.asset),
+            volume_atoms=staged.facts.volume(venue, order.asset),
             lesson_ppm=lessons.ppm(market_of(staged.facts, venue, order.asset)),
         )
         for venue in staged.action.venues
@@ -111,8 +111,3 @@ def _sides(staged: Staged) -> tuple[Side, Coins, tuple[Atoms, Atoms]]:
     if sell.asset == money.name:
         return BUY, least, (sell.atoms, least.atoms)
     raise NoPlan(f"{sell.asset} for {least.asset}: one of the two must be {money.name}")
-
-
-def _volume(facts: Facts, venue: str, asset: str) -> Atoms | None:
-    volume = facts.volumes.get((venue, asset))
-    return None if volume is None else volume.atoms

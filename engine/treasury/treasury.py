@@ -12,7 +12,7 @@ from engine.treasury.amounts import Price
 from engine.treasury.bands import Bands
 from engine.treasury.buckets import Split
 from engine.treasury.depth import DepthBook
-from engine.treasury.facts import Facts, Scheme
+from engine.treasury.facts import Facts, Scheme, Volume
 from engine.treasury.holdings import Holdings, Traded
 from engine.treasury.limit_rows import Widening
 from engine.treasury.limits import Limits
@@ -30,6 +30,7 @@ from engine.values.treasury_words import (
     ObligationSet,
     PriceReviewed,
     TreasuryFact,
+    VolumeSeen,
 )
 from engine.values.units import NS_PER_S, PPM, Atoms, Ns, Ppm
 
@@ -58,7 +59,7 @@ class Treasury:
     def learn(self, fact: TreasuryFact, name: str) -> list[TreasuryRecord]:
         """Take in the word of a person, a file or a venue. `name` says in the limits what it was.
 
-        Records: the fact itself, but for balances, which are seen again; and what followed.
+        Records: the fact itself, but for balances and volumes, which are seen again; what followed.
         Raises KeyError, and changes nothing, for a widening that does not wait.
         """
         return self.learn_all([fact], name)
@@ -67,7 +68,7 @@ class Treasury:
         """Facts of one moment: the limits are looked at when all of them are taken in."""
         records: list[TreasuryRecord] = []
         for fact in facts:
-            if not isinstance(fact, HoldingsSeen):
+            if not isinstance(fact, HoldingsSeen | VolumeSeen):
                 records.append(fact)
             records += self._take(fact)
             self.holdings.pass_time(fact.at_ns)
@@ -77,6 +78,9 @@ class Treasury:
         match fact:
             case HoldingsSeen() | ObligationSet() | ObligationPaid() | LockSet() | FloatSet():
                 return self.holdings.learn(fact)
+            case VolumeSeen():
+                told = Volume(atoms=fact.atoms, at_ns=fact.at_ns)
+                self.holdings.volume(fact.venue, fact.asset, told)
             case LimitsSet() | LimitWidened() | PriceReviewed():
                 self.limits.remember(fact)
             case _:

@@ -65,6 +65,18 @@ class Together(Protocol):
     def release(self) -> None: ...
 
 
+@runtime_checkable
+class TellsVolumes(Protocol):
+    """A gateway whose venue says what anybody traded in the last 24 hours."""
+
+    async def day_volume(self, symbol: str) -> str | None:
+        """Of the base asset in whole tokens, as decimal text; None where it never says.
+
+        Raises VenueError.
+        """
+        ...
+
+
 class Journal(Protocol):
     def append(self, records: Iterable[Record]) -> None:
         """Queue records; they reach the disk in order and soon."""

@@ -31,6 +31,16 @@ class HoldingsSeen(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     holdings: list[Holding]
 
 
+class VolumeSeen(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What anybody traded of an asset on a venue in the 24 hours before, by the venue's word."""
+
+    at_ns: Ns
+    who: str
+    venue: str
+    asset: str
+    atoms: Atoms
+
+
 class Obligation(msgspec.Struct, frozen=True, kw_only=True):
     """To be paid at the beginning of the UTC day `due`, on behalf of one business function."""
 
@@ -188,6 +198,7 @@ class LimitMoved(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 TreasuryFact: TypeAlias = (
     HoldingsSeen
+    | VolumeSeen
     | ObligationSet
     | ObligationPaid
     | LockSet
