@@ -64,7 +64,7 @@ class TreasuryWatch:
     async def watch(self, inbox: Inbox, every_s: float) -> None:
         """Put what is new into `inbox`, for good. Files that nobody touched are not read again."""
         while True:
-            stamps = tuple(_stamp(path) for path in self._paths())
+            stamps = tuple(stamp(path) for path in self._paths())
             if stamps != self._stamps:
                 self._stamps = stamps
                 facts, mistakes = await asyncio.to_thread(self._looked)
@@ -144,7 +144,8 @@ def _mark(fact: FileFact) -> tuple[str, object]:
     return type(fact).__name__, fact.digest
 
 
-def _stamp(path: Path) -> Stamp:
+def stamp(path: Path) -> Stamp:
+    """What shows that a file was touched; None for one that is not there."""
     try:
         stat = path.stat()
     except OSError:
