@@ -11,7 +11,7 @@ from engine.cli.progress import shown
 from engine.cli.quarter_engine import quarter_engine
 from engine.cli.quarter_home import engine_files
 from engine.cli.quarter_left import ended, live_summary
-from engine.cli.quarter_sessions import Lived, live_through
+from engine.cli.quarter_sessions import EVERY, Lived, live_through
 from engine.cli.treasury_quarter import reported
 from engine.cli.treasury_quarter_files import refuse_full
 from engine.runtime.private_files import private_directory
@@ -38,7 +38,7 @@ def lived(
 
 
 async def _run(home: Path, setup: QuarterSetup) -> Lived:
-    steps = setup.days * STEPS_OF_DAY + 1
+    steps = setup.days * STEPS_OF_DAY // EVERY + 1
     told = iter(shown(range(steps), f"of {steps} sessions", every=1))
     next(told)
     async with quarter_engine(setup, home) as engine:

@@ -23,7 +23,9 @@ from engine.treasury.facts import Facts
 from engine.values.ledger_words import Held, HoldingsRead
 from engine.values.units import NS_PER_S, Ns
 
-CHECK_STEP = 1
+EVERY = 2
+"""A session for every other step of the path: at midnight and at noon, after the hour at which the
+floats are checked."""
 QUOTING_S = 0.2
 SESSION_S_MAX = 30.0
 HAUL = "haul"
@@ -61,7 +63,7 @@ class Sessions:
         rules.watch()
         people.let_go()
         await people.speak()
-        if step % STEPS_OF_DAY == CHECK_STEP:
+        if step % STEPS_OF_DAY == EVERY:
             people.fill_floats()
             rules.daily()
             await people.speak()
@@ -129,14 +131,14 @@ async def live_through(engine: QuarterEngine, home: Path, progress: Progress) ->
         people = People(ground)
         _open_elsewhere(ground)
         sessions = Sessions(people, hauler)
-        steps = setup.days * STEPS_OF_DAY
-        for step in range(steps + 1):
+        steps = range(0, setup.days * STEPS_OF_DAY + 1, EVERY)
+        for step in steps:
             await sessions.live(step)
             progress()
         facts = await _last(people)
         return Lived(
             engine=engine, ground=ground, people=people, facts=facts,
-            sessions=steps + 1, overlong=sessions.overlong,
+            sessions=len(steps), overlong=sessions.overlong,
         )  # fmt: skip
 
 
