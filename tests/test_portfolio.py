@@ -245,12 +245,26 @@ def test_fills_that_go_on_excuse_a_gap_for_three_readings_and_no_longer():
     found = []
     for number in range(4):
         portfolio.book_fill(BTT, fill(trade_id=number + 1, at_ns=2_000 + number))
-        found.append(portfolio.repeated([gap]))
+        found.append(portfolio.repeated([gap], *reading(number)))
     assert found == [set(), set(), set(), {"BTT"}]
 
 
 def test_a_gap_that_stands_while_nothing_is_booked_is_believed_the_second_time():
     portfolio = opened(BTT)
     gap = Gap(asset="BTT", ours_atoms=100, theirs_atoms=80)
-    assert portfolio.repeated([gap]) == set()
-    assert portfolio.repeated([gap]) == {"BTT"}
+    assert portfolio.repeated([gap], *reading(0)) == set()
+    assert portfolio.repeated([gap], *reading(1)) == {"BTT"}
+
+
+def test_two_readings_of_one_account_at_the_same_moment_are_one():
+    """Each market of an account is read; all of them lose the same race against the stream."""
+    portfolio = opened(BTT)
+    gap = Gap(asset="BTT", ours_atoms=100, theirs_atoms=80)
+    assert portfolio.repeated([gap], 1_000, 1_500) == set()
+    assert portfolio.repeated([gap], 1_001, 1_501) == set()
+    assert portfolio.repeated([gap], 1_502, 1_600) == {"BTT"}
+
+
+def reading(number):
+    """When the so-many-th reading in a row was asked for, and when it was heard."""
+    return 10_000 + 1_000 * number, 10_500 + 1_000 * number

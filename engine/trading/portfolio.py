@@ -31,11 +31,13 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _SeenGap(msgspec.Struct, frozen=True, kw_only=True):
-    """A gap of the last reading, when its asset was booked last, and how often it stood so."""
+    """A gap of the last reading, when its asset was booked last, how often it stood so, and when
+    that reading was heard."""
 
     atoms: Atoms
     touched_ns: Ns
     weight: int
+    heard_ns: Ns
 
 
 class Portfolio:
@@ -157,23 +159,31 @@ class Portfolio:
                 found.append(Gap(asset=asset, ours_atoms=ours, theirs_atoms=theirs))
         return found
 
-    def repeated(self, gaps: Sequence[Gap]) -> set[str]:
+    def repeated(self, gaps: Sequence[Gap], asked_ns: Ns, heard_ns: Ns) -> set[str]:
         """Assets whose gap is no race between reading and stream; remembers this reading.
 
         The same gap twice is none where nothing was booked in between. Where fills went on, other
         ones of the same size may have been on their way: then it takes a longer row of readings.
+        A reading that left before the last one came is no second one: two markets of one account
+        are read at the same moment, and lose the same race.
         """
         before = self._gaps
-        self._gaps = {gap.asset: self._seen_again(gap, before.get(gap.asset)) for gap in gaps}
+        self._gaps = {
+            gap.asset: self._seen_again(gap, before.get(gap.asset), asked_ns, heard_ns)
+            for gap in gaps
+        }
         return {asset for asset, seen in self._gaps.items() if seen.weight >= READINGS_BUSY}
 
-    def _seen_again(self, gap: Gap, before: "_SeenGap | None") -> "_SeenGap":
-        touched_ns = self.touched_ns(gap.asset)
-        if before is None or before.atoms != gap.atoms:
-            return _SeenGap(atoms=gap.atoms, touched_ns=touched_ns, weight=1)
-        is_quiet = before.touched_ns == touched_ns
-        weight = READINGS_BUSY if is_quiet else before.weight + 1
-        return _SeenGap(atoms=gap.atoms, touched_ns=touched_ns, weight=weight)
+    def _seen_again(
+        self, gap: Gap, before: "_SeenGap | None", asked_ns: Ns, heard_ns: Ns
+    ) -> "_SeenGap":
+        touched_ns, weight = self.touched_ns(gap.asset), 1
+        if before is not None and before.atoms == gap.atoms:
+            if asked_ns < before.heard_ns:
+                return before
+            is_quiet = before.touched_ns == touched_ns
+            weight = READINGS_BUSY if is_quiet else before.weight + 1
+        return _SeenGap(atoms=gap.atoms, touched_ns=touched_ns, weight=weight, heard_ns=heard_ns)
 
     def touched_ns(self, asset: str) -> Ns:
         """When the last fill or adjustment of the asset was learned: an older reading lacks it."""

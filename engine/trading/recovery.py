@@ -158,7 +158,8 @@ class _Reading:
     def compare_balances(self) -> None:
         market = self._state.market
         gaps = self._portfolio.gaps(self._state.balances, market)
-        repeated = self._portfolio.repeated(gaps)
+        state = self._state
+        repeated = self._portfolio.repeated(gaps, state.asked_ns, state.at_ns)
         for gap in gaps:
             why = "" if gap.asset in repeated else self._why_gap(gap)
             self._note(f"balance {gap.asset}", str(gap.ours_atoms), str(gap.theirs_atoms), why)
