@@ -144,13 +144,14 @@ class ConversionWork:
         self._make_way(now_ns, step)
 
     def _turnover_left(self, facts: Facts, findings: Sequence[Finding]) -> dict[str, Atoms]:
-        """What is out counts as done: it may fill at any moment (law 3)."""
+        """What is out counts as done, quotes and children alike: it may fill yet (law 3)."""
         left = turnover_left(findings, facts)
-        for parent in self.desk.parents.values():
-            asset = parent.plan.asset
-            if asset in left and parent.out_atoms:
-                left[asset] = max(0, left[asset] - parent.out_atoms)
-        return left
+        out: dict[str, Atoms] = {}
+        for market, leg in self.legs.items():
+            sums = leg.keeper.orders.sums(market)
+            lots = sums.working_bid_lots + sums.working_ask_lots
+            out[leg.item.base] = out.get(leg.item.base, 0) + leg.atoms(lots)
+        return {asset: max(0, atoms - out.get(asset, 0)) for asset, atoms in left.items()}
 
     def _set_floors(self, facts: Facts) -> None:
         for market, leg in self.legs.items():
