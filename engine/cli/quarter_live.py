@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvloop
 
 from engine.cli.assemble import quiet_logging
@@ -11,13 +12,15 @@ from engine.cli.progress import shown
 from engine.cli.quarter_engine import quarter_engine
 from engine.cli.quarter_home import engine_files
 from engine.cli.quarter_left import ended, live_summary
-from engine.cli.quarter_sessions import EVERY, Lived, live_through
+from engine.cli.quarter_sessions import Lived, live_through, steps_of
 from engine.cli.treasury_quarter import reported
 from engine.cli.treasury_quarter_files import refuse_full
 from engine.runtime.private_files import private_directory
 from engine.runtime.redaction import Redactor
-from engine.sim.quarter_setup import STEPS_OF_DAY, QuarterSetup
+from engine.sim.quarter_setup import QuarterSetup
 from engine.treasury.report import TreasuryReport
+
+SUMMARY = "summary.json"
 
 
 def lived(
@@ -34,11 +37,13 @@ def lived(
     found = uvloop.run(_run(home, setup))
     end = ended(found, home)
     made = reported(home, setup.days + 1)
-    return live_summary(found, end, made), made, live_lines
+    answer = live_summary(found, end, made)
+    (home / SUMMARY).write_bytes(msgspec.json.format(msgspec.json.encode(answer)) + b"\n")
+    return answer, made, live_lines
 
 
 async def _run(home: Path, setup: QuarterSetup) -> Lived:
-    steps = setup.days * STEPS_OF_DAY // EVERY + 1
+    steps = len(steps_of(setup))
     told = iter(shown(range(steps), f"of {steps} sessions", every=1))
     next(told)
     async with quarter_engine(setup, home) as engine:

@@ -17,15 +17,23 @@ from engine.cli.quarter_ground import LiveGround
 from engine.cli.quarter_hauler import Hauler
 from engine.cli.quarter_people import People
 from engine.runtime.action_driver import open_driver
-from engine.sim.quarter_setup import BEGIN_NS, BETA, STEP_NS, STEPS_OF_DAY, prices
+from engine.sim.quarter_setup import (
+    BEGIN_NS,
+    BETA,
+    STEP_NS,
+    STEPS_OF_DAY,
+    QuarterSetup,
+    prices,
+)
 from engine.sim.quarter_world import MARKETS, WHO
 from engine.treasury.facts import Facts
 from engine.values.ledger_words import Held, HoldingsRead
 from engine.values.units import NS_PER_S, Ns
 
-EVERY = 2
-"""A session for every other step of the path: at midnight and at noon, after the hour at which the
+OF_DAY = (0, 1)
+"""A session for these steps of each day: at midnight, when bills fall due, and at six, when the
 floats are checked."""
+CHECK_STEP = 1
 QUOTING_S = 0.2
 SESSION_S_MAX = 30.0
 HAUL = "haul"
@@ -63,7 +71,7 @@ class Sessions:
         rules.watch()
         people.let_go()
         await people.speak()
-        if step % STEPS_OF_DAY == EVERY:
+        if step % STEPS_OF_DAY == CHECK_STEP:
             people.fill_floats()
             rules.daily()
             await people.speak()
@@ -131,7 +139,7 @@ async def live_through(engine: QuarterEngine, home: Path, progress: Progress) ->
         people = People(ground)
         _open_elsewhere(ground)
         sessions = Sessions(people, hauler)
-        steps = range(0, setup.days * STEPS_OF_DAY + 1, EVERY)
+        steps = steps_of(setup)
         for step in steps:
             await sessions.live(step)
             progress()
@@ -140,6 +148,12 @@ async def live_through(engine: QuarterEngine, home: Path, progress: Progress) ->
             engine=engine, ground=ground, people=people, facts=facts,
             sessions=len(steps), overlong=sessions.overlong,
         )  # fmt: skip
+
+
+def steps_of(setup: QuarterSetup) -> list[int]:
+    """Of the path's steps those that have a session."""
+    steps = range(setup.days * STEPS_OF_DAY + 1)
+    return [step for step in steps if step % STEPS_OF_DAY in OF_DAY]
 
 
 def _open_elsewhere(ground: LiveGround) -> None:
