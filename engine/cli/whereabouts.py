@@ -10,6 +10,10 @@ from engine.runtime.journal_reader import read
 from engine.values.errors import UserError
 
 NEITHER = "neither a config (.toml) nor a data directory"
+NO_DESK = (
+    "no desk of actions is here: an engine has one where its config names a roster, and one of "
+    "your own begins with: ballast treasury roster load ROSTER --at DIR --file TREASURY"
+)
 WANTED = "a config (.toml) or a data directory"
 POLICY = "AuthoritySet"
 """The first record of every desk of actions: whoever's journal has it keeps the desk."""
@@ -42,6 +46,13 @@ class Whereabouts(msgspec.Struct, frozen=True, kw_only=True):
     def desk_journal(self) -> Path:
         """The journal of the desk: the engine's, where it has one, else a desk's own."""
         return self.journal if self.keeps_desk else self.home / DESK_NAME
+
+    def kept_desk(self) -> Path:
+        """The same where a desk has been kept. Raises UserError where none ever was."""
+        path = self.desk_journal
+        if not path.exists():
+            raise UserError(f"{self.at}: {NO_DESK}")
+        return path
 
 
 def whereabouts(at: Path, *, may_be_new: bool = False) -> Whereabouts:
