@@ -43,6 +43,7 @@ PARAMS = ExecutionParams(
         volatility_ppm=1_000_000,
         fragmentation_ppm=500,
         daily_share_ppm=10_000,
+        impact_ppm=0,  # the synthetic traders remember no size
         daily_excess_ppm=1_000,
         unknown_volume_ppm=3_000,
         ceiling_ppm_max=120_000,

@@ -20,6 +20,7 @@ def estimate_params(**changes):
         "volatility_ppm": 1_000_000,
         "fragmentation_ppm": 500,
         "daily_share_ppm": 10_000,
+        "impact_ppm": 0,
         "daily_excess_ppm": 1_000,
         "unknown_volume_ppm": 3_000,
         "ceiling_ppm_max": 60_000,

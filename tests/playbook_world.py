@@ -48,7 +48,9 @@ class Stage:
     """Fulfils `Flow`: the levels that a test wants, a best bid that comes and goes, trades.
 
     `depth` multiplies all sizes. The best bid is away every other `wobble_s`, which is all the
-    volatility there is. `trades` lots are bought and sold each `STEP_NS`. `shift` moves all ticks.
+    volatility there is. `trades` lots and a few are bought and sold each `STEP_NS`, never twice in
+    a row as many: a gap in money that comes again and again is a gap to an engine. `shift` moves
+    all ticks.
     """
 
     def __init__(self, centre: Tick, lots: Lot, ids: Callable[[], int]) -> None:
@@ -74,7 +76,8 @@ class Stage:
             tick = self._centre + self.shift + far
             acts.append(
                 NewOrder(
-                    order_id=self._ids(), owner=TAKER, side=side, tick=tick, lots=self.trades,
+                    order_id=self._ids(), owner=TAKER, side=side, tick=tick,
+                    lots=self.trades + 10 * (self._turn % 97),
                     kind=Kind.LIMIT, tif=TimeInForce.IOC,
                 )
             )  # fmt: skip

@@ -29,20 +29,22 @@ from tests.action_builders import (
     request,
     transfer,
 )
+from tests.patience import ends
 
 ROOT = Path(__file__).resolve().parent.parent
 ASKED = ANNA.asks(request(action=transfer()))
 
 
 def test_a_kill_at_every_step_leaves_at_most_one_execution_and_loses_none(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "action_kills.py"), str(tmp_path)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    with ends("the kills"):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "tests" / "action_kills.py"), str(tmp_path)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=400,
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["bad"] == []

@@ -92,6 +92,33 @@ def test_each_buffer_raises_the_ceiling_and_not_what_is_expected():
     assert len(same) == 1
 
 
+def test_the_impact_is_the_square_root_of_the_share_of_a_day_times_its_volatility():
+    # A hundredth of a day's volume at 100 ppm per root of a second: 29394 ppm a day, a tenth of it.
+    plain = estimated(1_000, [venue(volume=100_000)], volatility=100)
+    found = estimated(1_000, [venue(volume=100_000)], volatility=100, impact_ppm=1_000_000)
+    assert found.expected_ppm - plain.expected_ppm == 2_940
+    assert found.ceiling_ppm - plain.ceiling_ppm == 2_940
+    four = estimated(4_000, [venue(volume=100_000)], volatility=100, impact_ppm=1_000_000)
+    assert any(line.startswith("5879 ppm for what 40000 ppm of a day") for line in four.because)
+    half = estimated(1_000, [venue(volume=100_000)], volatility=100, impact_ppm=500_000)
+    assert half.expected_ppm - plain.expected_ppm == 1_470
+
+
+def test_an_unknown_volume_has_its_own_term_and_no_impact():
+    found = estimated(1_000, [venue(volume=None)], volatility=100, impact_ppm=1_000_000)
+    assert found.expected_ppm == estimated(1_000, [venue(volume=None)], volatility=100).expected_ppm
+    assert "0 ppm for what an unknown share of a day's volume moves the price by" in found.because
+
+
+def test_each_term_of_the_estimate_is_a_line_that_people_read():
+    found = estimated(1_000, volatility=100, span_s=400, impact_ppm=1_000_000)
+    words = ("of what stands within", "walks the book by", "moves the price by", "from reviews",
+             "for volatility over 400 s", "for 1 venues", "of a day's volume, beyond")  # fmt: skip
+    assert len(found.because) == len(words)
+    for word, line in zip(words, found.because, strict=True):
+        assert word in line
+
+
 def test_a_plan_that_would_cost_more_than_the_most_is_not_made():
     with pytest.raises(NoPlan, match="largest ceiling"):
         plan(order(), [venue(at=book(bids=((50, 1_000),)))], params())

@@ -13,6 +13,7 @@ import pytest
 from adapters.loopback.keys import new_hmac
 from engine.cli.venue import Wanted, build_venue, read_balances, read_speed, write_key
 from engine.values.errors import UserError
+from tests.patience import ends
 
 PROGRAM = (
     "import typer, sys\n"
@@ -42,7 +43,8 @@ def test_it_says_where_it_is_serves_and_ends_on_sigterm(tmp_path):
         process.send_signal(signal.SIGTERM)
         last = process.stdout.read().splitlines()[-1]
         assert json.loads(last)["event"] == "stopped"
-        assert process.wait(10) == 0
+        with ends("the venue"):
+            assert process.wait(60) == 0
     finally:
         process.kill()
         process.stdout.close()

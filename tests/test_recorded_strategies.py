@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.market_data import spot_wire
+from tests.patience import ends
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = {
@@ -53,7 +54,8 @@ def homes(tmp_path_factory):
         env = {**os.environ, "PYTHONHASHSEED": seed}
         runs.append(subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True))
     for run in runs:
-        _, said = run.communicate(timeout=240)
+        with ends("a run"):
+            _, said = run.communicate(timeout=600)
         assert run.returncode == 0, said
     return [home / seed for seed in HASH_SEEDS]
 

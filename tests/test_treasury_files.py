@@ -382,3 +382,38 @@ def test_a_tightened_limit_is_a_fact_at_the_next_look(tmp_path: Path) -> None:
 def test_a_picture_is_plain_json(shipped: TreasuryFile) -> None:
     table = json.loads(json.dumps(picture()))
     assert keeper_of(table, shipped).facts().held
+
+
+def test_a_tightened_limit_holds_though_a_section_of_the_start_was_changed_with_it(
+    tmp_path: Path,
+) -> None:
+    policy_file, _, _ = watched(tmp_path)
+    said: list[str] = []
+    watch = TreasuryWatch(policy_file, Stopped(), said.append)  # type: ignore[arg-type]
+    watch.read()
+    table = tomlkit.parse(policy_file.read_text()).unwrap()
+    table["buckets"][0]["discretionary"] = "1"
+    table["limits"][0]["share_ppm"] = 100_000
+    policy_file.write_text(tomlkit.dumps(table))
+    (fact,) = watch.read()
+    assert isinstance(fact, LimitsSet)
+    assert fact.rows[0].share_ppm == 100_000
+    assert said == [f"{policy_file}: buckets: changed; read at the next start"]
+
+
+def test_a_limit_of_what_only_the_next_start_knows_is_told_and_changes_nothing(
+    tmp_path: Path,
+) -> None:
+    policy_file, _, _ = watched(tmp_path)
+    said: list[str] = []
+    watch = TreasuryWatch(policy_file, Stopped(), said.append)  # type: ignore[arg-type]
+    watch.read()
+    table = tomlkit.parse(policy_file.read_text()).unwrap()
+    table["functions"].append("new")
+    table["limits"][5]["function"] = "new"
+    policy_file.write_text(tomlkit.dumps(table))
+    assert watch.read() == []
+    assert said == [
+        f'{policy_file}: limits[5].function: "new" is none of functions',
+        f"{policy_file}: functions: changed; read at the next start",
+    ]

@@ -197,3 +197,11 @@ def test_a_place_that_is_none_is_the_same_line_for_every_verb(at: str, fault: st
         code, text = ran(*words, "--at", at)
         assert (code, len(text.splitlines())) == (2, 1)
         assert text.startswith(fault)
+
+
+def test_where_no_desk_ever_was_one_line_says_how_one_begins(tmp_path: Path) -> None:
+    written(tmp_path / "journal.db", session())
+    for words in (["inbox"], ["roster", "show"]):
+        code, text = ran(*words, "--at", tmp_path)
+        assert (code, len(text.splitlines())) == (2, 1)
+        assert text.startswith(f"{tmp_path}: no desk of actions is here: ")

@@ -131,7 +131,7 @@ def inbox_of(desk: Desk, *, is_all: bool) -> dict[str, Any]:
     if answer is not None:
         return answer
     authority, where = load_authority(desk.file) if desk.file else None, desk.where
-    found = inbox(desk_of(where.desk_journal, authority), now_ns(), is_all=is_all)
+    found = inbox(desk_of(where.kept_desk(), authority), now_ns(), is_all=is_all)
     if not where.keeps_desk:
         return found
     [last] = read_last(where.journal, 1)

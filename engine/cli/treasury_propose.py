@@ -160,7 +160,7 @@ def _body_of(what: str, at: Path) -> bytes:
         if not found:
             raise UserError(f"{what[:60]}: neither a file nor a proposal of the engine at {at}")
         return bytes(found[0])
-    proposal = desk_of(Desk(at=at).where.desk_journal, None).proposals.get(what)
+    proposal = desk_of(Desk(at=at).where.kept_desk(), None).proposals.get(what)
     if proposal is None:
         raise UserError(f"{what[:60]}: neither a file nor a proposal at {at}")
     return proposal.body

@@ -60,7 +60,7 @@ def load(
 @app.command()
 def show(at: At = DEFAULT_DESK, json: Json = False) -> None:
     """The roster that is in force at a desk."""
-    desk = desk_of(Desk(at=at).where.desk_journal, None)
+    desk = desk_of(Desk(at=at).where.kept_desk(), None)
     people = roster_answer(desk, now_ns())
     if json:
         as_json({"people": people})

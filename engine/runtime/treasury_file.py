@@ -98,7 +98,7 @@ def _disagreements(file: TreasuryFile) -> Iterator[str]:
             yield f'places[{index}].sells_at: "{place.sells_at[:40]}" is no venue of [[places]]'
     for index, row in enumerate(file.buckets):
         yield from _bucket_problems(row, f"buckets[{index}]", exponents, venues)
-    yield from _limit_problems(file, exponents, {place.name for place in file.places})
+    yield from limit_problems(file)
     if file.liquid.token not in exponents:
         yield f'liquid.token: "{file.liquid.token[:40]}" is neither money nor one of [[assets]]'
     yield from _repeats([one.asset for one in file.scores], "scores")
@@ -142,15 +142,16 @@ def _bucket_problems(
             yield f"{where}: {error}"
 
 
-def _limit_problems(
-    file: TreasuryFile, exponents: dict[str, int], places: set[str]
-) -> Iterator[str]:
+def limit_problems(file: TreasuryFile) -> Iterator[str]:
+    """What is wrong with the limits of a file whose other sections are right."""
+    known = {file.money.name, *(asset.name for asset in file.assets)}
+    places = {place.name for place in file.places}
     yield from _repeats([row.name for row in file.limits], "limits")
     for index, row in enumerate(file.limits):
         path = f"limits[{index}]"
         if problem := row_problem(row):
             yield f"{path}.{problem}"
-        elif row.asset and row.asset not in exponents:
+        elif row.asset and row.asset not in known:
             yield f'{path}.asset: "{row.asset[:40]}" is neither money nor one of [[assets]]'
         elif row.function and row.function not in file.functions:
             yield f'{path}.function: "{row.function[:40]}" is none of functions'

@@ -9,8 +9,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+import msgspec
+
 from engine.runtime.person_file import read_text
-from engine.runtime.treasury_file import TreasuryFile, load_treasury, treasury_digest
+from engine.runtime.treasury_file import (
+    TreasuryFile,
+    limit_problems,
+    load_treasury,
+    treasury_digest,
+)
 from engine.runtime.treasury_rows import locks_of, obligations_of
 from engine.runtime.treasury_statements import balances_in
 from engine.values.errors import UserError
@@ -90,7 +97,8 @@ class TreasuryWatch:
         now_ns = self._clock.now_ns()
         found: list[FileFact] = []
         mistakes: list[str] = []
-        for look in (self._limits, self._obligations, self._locks, self._balances):
+        looks = (self._limits, self._unmoved, self._obligations, self._locks, self._balances)
+        for look in looks:
             try:
                 found += [fact for fact in look(now_ns) if self._is_new(fact)]
             except UserError as error:
@@ -98,7 +106,7 @@ class TreasuryWatch:
         return found, mistakes
 
     def _report(self, mistakes: list[str]) -> None:
-        for text in mistakes:
+        for text in dict.fromkeys(mistakes):
             if text not in self._mistakes:
                 self._tell(text)
         self._mistakes = frozenset(mistakes)
@@ -111,17 +119,28 @@ class TreasuryWatch:
         return True
 
     def _limits(self, now_ns: Ns) -> Iterator[FileFact]:
+        """What stands beside them in the file must not keep a tighter limit from holding at once:
+        they are judged by the sections that are in force."""
         wanted = load_treasury(self._path)
-        moved = [name for name in AT_START if getattr(wanted, name) != getattr(self.file, name)]
-        if moved:
-            raise UserError(f"{self._path}: {', '.join(moved)}: changed; read at the next start")
+        in_force = msgspec.structs.replace(self.file, limits=wanted.limits)
+        if found := list(limit_problems(in_force)):
+            raise UserError("\n".join(f"{self._path}: {problem}" for problem in found))
         yield LimitsSet(
             at_ns=now_ns,
             who=WHO,
             name=str(self._path),
-            digest=treasury_digest(wanted),
+            digest=treasury_digest(in_force),
             rows=wanted.limits,
         )
+
+    def _unmoved(self, now_ns: Ns) -> Iterator[FileFact]:
+        """No fact ever: a section that is read at the start alone was changed."""
+        del now_ns
+        wanted = load_treasury(self._path)
+        moved = [name for name in AT_START if getattr(wanted, name) != getattr(self.file, name)]
+        if moved:
+            raise UserError(f"{self._path}: {', '.join(moved)}: changed; read at the next start")
+        yield from ()
 
     def _obligations(self, now_ns: Ns) -> Iterator[FileFact]:
         if path := _named(self.file, "obligations"):

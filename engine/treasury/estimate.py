@@ -1,6 +1,13 @@
 """Before the trade: what a size should cost against mid, what it may cost at most, and why.
 
 Worst is plus: ppm of mid that a sale brings less, or a purchase costs more. Fees are not slippage.
+
+Walking the book says what one child meets at once. That a large order moves the price as it is
+worked, however small its children, is the square-root law: impact = Y * sigma * sqrt(Q / V), with
+the size Q, a day's volume V, the volatility sigma of a day and a Y of order one (Toth et al.,
+"Anomalous price impact and the critical nature of liquidity in financial markets", Physical Review
+X 1, 021006, 2011, equation 1; Almgren et al., "Direct estimation of equity market impact", 2005,
+fit a power of 3/5). Y is `EstimateParams.impact_ppm`.
 """
 
 import math
@@ -12,6 +19,8 @@ from engine.treasury.amounts import Price
 from engine.treasury.depth import DepthBook, Level, merged, walked
 from engine.treasury.execution_params import EstimateParams
 from engine.values.units import NS_PER_S, PPM, SELL, Atoms, Ns, Ppm, Side
+
+DAY_S = 86_400
 
 
 class Venue(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +57,8 @@ def estimate(
     side: Side, atoms: Atoms, venues: Sequence[Venue], timing: tuple[int, int, Ns],
     params: EstimateParams,
 ) -> Estimate:  # fmt: skip
-    """Size against visible depth, buffers for volatility and venues, share of a day's volume.
+    """Size against visible depth, impact and excess by the share of a day's volume, buffers for
+    volatility and for venues.
 
     `timing` is (share of the depth in ppm that one child may take, volatility in ppm per square
     root of a second, how long it takes). Every venue's book is sane. Raises ValueError for none.
@@ -65,14 +75,19 @@ def estimate(
     drift = _drift_ppm(volatility, span_ns, params.volatility_ppm)
     spread_out = (len(venues) - 1) * params.fragmentation_ppm
     share, excess = _volume(atoms, venues, params)
-    expected = max(0, (staged or 0) + lesson)
+    impact = _impact_ppm(share, volatility, params.impact_ppm)
+    expected = max(0, (staged or 0) + impact + lesson)
     ceiling = expected + drift + spread_out + excess
+    of_depth = f"{-(-atoms * PPM // within)} ppm" if within else "more than all"
+    of_day = "an unknown share" if share is None else f"{share} ppm"
     because = [
+        f"the size is {of_depth} of what stands within {params.ceiling_ppm_max} ppm of mid",
         f"a child of {child} atoms walks the book by {_text(staged)}",
+        f"{impact} ppm for what {of_day} of a day's volume moves the price by",
         f"{lesson} ppm from reviews of earlier orders",
         f"{drift} ppm for volatility over {span_ns // NS_PER_S} s",
         f"{spread_out} ppm for {len(venues)} venues",
-        f"{excess} ppm for {'an unknown share' if share is None else f'{share} ppm'} of a day",
+        f"{excess} ppm for {of_day} of a day's volume, beyond {params.daily_share_ppm} ppm",
     ]
     why_not = "" if within else "nothing stands within the largest ceiling"
     if ceiling > params.ceiling_ppm_max:
@@ -148,6 +163,14 @@ def _drift_ppm(volatility: int, span_ns: Ns, weight_ppm: Ppm) -> Ppm:
     """One standard deviation of a walk: volatility times the square root of the time."""
     root_ms = math.isqrt(span_ns * 10**6 // NS_PER_S)
     return volatility * root_ms * weight_ppm // (1_000 * PPM)
+
+
+def _impact_ppm(share: Ppm | None, volatility: int, impact_ppm: Ppm) -> Ppm:
+    """The square-root law; 0 where the share is not known: another term stands for that."""
+    if share is None:
+        return 0
+    root_day_ms, root_share = math.isqrt(DAY_S * 10**6), math.isqrt(share * PPM)
+    return -(-impact_ppm * volatility * root_day_ms * root_share // (1_000 * PPM * PPM))
 
 
 def _volume(

@@ -15,6 +15,8 @@ class EstimateParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What the estimate adds to the walked book.
 
     volatility_ppm: so much of the price's usual way (one standard deviation) over the plan's time.
+    impact_ppm: the Y of the square-root law (`estimate`), 1000000 is 1: how far our own size moves
+    the price, by its share of a day's volume and the volatility of a day. 0 leaves that out.
     fragmentation_ppm: for each venue beyond the first: they are never all there at once.
     daily_share_ppm: over this share of a day's volume each further share as large adds
     daily_excess_ppm. unknown_volume_ppm is added where nobody told the volume.
@@ -23,6 +25,7 @@ class EstimateParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     volatility_ppm: Ppm
+    impact_ppm: Ppm
     fragmentation_ppm: Ppm
     daily_share_ppm: Ppm
     daily_excess_ppm: Ppm
