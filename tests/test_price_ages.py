@@ -69,13 +69,13 @@ def test_nothing_is_sold_into_a_side_that_is_not_there() -> None:
     assert (found.money_atoms, found.token_atoms is None) == (7, False)
 
 
-def test_a_flicker_is_no_breach_of_a_limit_that_needs_a_price() -> None:
+def test_neither_a_flicker_nor_a_lost_price_is_news_of_a_limit_that_needs_one() -> None:
     made = ready()
     buffer = limit(Measure.STABLE_BUFFER, days=14)
     records_of(made, policy(unhedged(), buffer), obligations(owed("a", 5, 100)))
     assert made.see(one_sided(3)) == []
-    moved = made.see(one_sided(62))
-    assert [one.breached for one in moved if isinstance(one, LimitMoved)] == [True]
+    assert made.see(one_sided(62)) == []
+    assert made.limits.findings[1].is_breached, "there is no room under it all the same"
 
 
 def test_a_halted_venue_and_a_lost_book_have_no_last_mid() -> None:
@@ -95,18 +95,17 @@ def test_the_lowest_of_two_venues_counts_an_old_mid_too() -> None:
     assert price.money_atoms == 3 * price.base_atoms
 
 
-def test_at_a_start_what_has_no_price_yet_is_no_breach_and_a_missing_price_becomes_one() -> None:
-    buffer = limit(Measure.STABLE_BUFFER, days=14)
+def test_at_a_start_a_share_of_all_and_the_buffer_are_not_passed_for_want_of_a_price() -> None:
+    share = limit(Measure.VENUE_SHARE, name="share", share_ppm=400_000)
     made = treasury()
-    found = records_of(made, policy(buffer), obligations(owed("a", 5, 100)), *RICH)
+    rows = policy(limit(Measure.STABLE_BUFFER, days=14), share)
+    found = records_of(made, rows, obligations(owed("a", 5, 100)), *RICH)
     assert not [one for one in found if isinstance(one, LimitMoved)]
     assert made.limits.findings[0].is_breached
-    assert made.pass_time(at(59)) == []
-    (moved,) = made.pass_time(at(61))
-    assert isinstance(moved, LimitMoved)
-    assert moved.breached
-    (back,) = [one for one in made.see(book("one", at_ns=at(62))) if isinstance(one, LimitMoved)]
-    assert not back.breached
+    assert next(one.is_breached for one in made.limits.findings if one.limit == "share")
+    found = made.see(book("one", bids=[(900, 9)], asks=[(902, 9)], at_ns=at(1)))
+    (moved,) = [one for one in found if isinstance(one, LimitMoved) and one.limit == "share"]
+    assert moved.breached, "with a price it is known to be"
 
 
 # --- in the engine --------------------------------------------------------------------------------

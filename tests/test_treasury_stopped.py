@@ -14,6 +14,7 @@ from engine.cli.treasury_stopped import ago
 from engine.cli.whereabouts import whereabouts
 from engine.values.commands import Place
 from engine.values.errors import UserError
+from engine.values.ledger_words import HoldingsRead, Paid
 from engine.values.records import Listed, Opening, OrderIntent, SessionEnded, SessionStarted
 from engine.values.treasury_words import FloatSet
 from engine.values.units import NS_PER_S, Side
@@ -95,6 +96,30 @@ def test_an_order_that_may_stand_counts_where_it_leaves_less(tmp_path: Path) -> 
     assert told["BTT"][0] == "2346999999.99999998"
     assert told["USDT"][0] == "2497.99999998"
     assert "2 orders may stand there" in found["notes"][0]
+
+
+def test_what_people_moved_away_is_gone(tmp_path: Path) -> None:
+    paid = Paid(venue="loopback", at_ns=time.time_ns(), ref="r1", asset="BTT", fee_atoms=ONE,
+                atoms=5_000_000 * ONE, counterparty="creators", function="rebates")  # fmt: skip
+    written(tmp_path / "journal.db", session(paid, is_ended=True))
+    _, found = answer("liquid", POLICY, "--at", tmp_path, "--facts", CUSTODY)
+    assert held(found)["BTT"][0] == str(2_350_000_000 - 5_000_001)
+
+
+def test_what_a_chain_showed_of_a_wallet_is_newer_than_its_statement(tmp_path: Path) -> None:
+    table = demo_table(tmp_path / "data", tmp_path / "key.json", {})
+    table["treasury"] = {"file": "configs/treasury.toml", "statements": [CUSTODY]}
+    config = tmp_path / "config.toml"
+    config.write_text(tomlkit.dumps(table))
+    at_ns = time.time_ns()
+    read = HoldingsRead(venue="cold wallet", asked_ns=at_ns, at_ns=at_ns, who="chain",
+                        atoms={"BTT": 900 * ONE, "USDT": 5 * ONE})  # fmt: skip
+    paid = Paid(venue="cold wallet", at_ns=at_ns, ref="r1", asset="BTT", fee_atoms=0,
+                atoms=100 * ONE, counterparty="creators", function="rebates")  # fmt: skip
+    written(tmp_path / "data" / "journal.db", session(read, paid))
+    _, found = answer("liquid", POLICY, "--at", config)
+    stake, venue = 100_000_000, 200_000_000
+    assert (held(found)["BTT"][0], held(found)["USDT"][0]) == (str(stake + venue + 800), "1005")
 
 
 def test_exposure_counts_what_may_have_been_bought_and_nothing_as_sold(tmp_path: Path) -> None:

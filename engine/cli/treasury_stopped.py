@@ -8,7 +8,7 @@ that nothing has a price but by what people tell.
 from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -23,15 +23,19 @@ from engine.runtime.recording import DIRECTORY_NAME, sessions
 from engine.runtime.treasury_facts import FactsFile, moment_ns, parse_facts, scheme_of
 from engine.runtime.treasury_file import TreasuryFile
 from engine.trading.keeper import Keeper, KeeperParams
+from engine.trading.moved_money import moved_at
+from engine.trading.portfolio import OPENING, Portfolio
 from engine.trading.steward import Steward
 from engine.treasury.treasury import Treasury
 from engine.values.errors import UserError
 from engine.values.instrument import Instrument
+from engine.values.ledger_words import HoldingsRead, LedgerWord
 from engine.values.units import NS_PER_S, PPM, Atoms, Ns, decimal_text
 
 KINDS = (
     "Listed", "Opening", "Adjusted", "OrderIntent", "OrderReport", "OrderFailed", "CancelFailed",
     "OrderAbsent", "Fill", "Cancel", "CancelAll", "HedgeMoved", "FloatSet", "PriceReviewed",
+    *(kind.__name__ for kind in get_args(LedgerWord)),
 )  # fmt: skip
 ENDED = "SessionEnded"
 READ = "VenueState"
@@ -86,7 +90,8 @@ def left_by(where: Whereabouts, file: TreasuryFile, others: list[FactsFile], now
     seen = read_last(where.journal, 1, (READ,))
     moments = [moment_ns(one.at, "--facts: at") for one in others]
     table = account.picture(moment_text(max([last.at_ns, *moments]) if moments else now_ns))
-    table["balances"] += _statements(where)
+    stated = (row for row in _statements(where) if row["place"] not in account.places)
+    table["balances"] += stated
     return Left(
         table=_without(table, others),
         as_of_ns=last.at_ns,
@@ -132,13 +137,33 @@ class _Account:
             )
             for venue in dict.fromkeys(item.venue for item in items.values())
         }
-        self._steward = Steward(Treasury(scheme_of(file), file.liquid, []), ())
+        scheme = scheme_of(file)
+        self._exponents = {name: scheme.asset(name).exponent for name in scheme.names()}
+        self._read: dict[str, dict[str, Atoms]] = {}
+        self._steward = Steward(Treasury(scheme, file.liquid, []), ())
         self._steward.know(items)
 
     def remember(self, row: Row) -> None:
-        for keeper in self._keepers.values():
+        for venue, keeper in self._keepers.items():
             keeper.remember(row.record)
+            if isinstance(row.record, LedgerWord):
+                _move(row.record, venue, keeper.portfolio)
+        if isinstance(row.record, LedgerWord):
+            self._elsewhere(row.record)
         self._steward.remember(row.record)
+
+    def _elsewhere(self, word: LedgerWord) -> None:
+        """A wallet that a chain read, and what was moved there since."""
+        if isinstance(word, HoldingsRead) and word.venue not in self._keepers:
+            self._read[word.venue] = dict(word.atoms)
+        for place, atoms in self._read.items():
+            for asset, moved in moved_at(word, place):
+                atoms[asset] = max(0, atoms.get(asset, 0) + moved)
+
+    @property
+    def places(self) -> set[str]:
+        """Places beside our venues of which something better than a statement spoke."""
+        return set(self._read)
 
     @property
     def orders(self) -> int:
@@ -160,6 +185,11 @@ class _Account:
             for asset, atoms in sorted(portfolio.expected_balances().items()):
                 amount = decimal_text(max(0, atoms - out[asset]), portfolio.exponent(asset))
                 yield {"place": venue, "asset": asset, "amount": amount}
+        for place, held in self._read.items():
+            for asset, atoms in held.items():
+                if asset in self._exponents:
+                    amount = decimal_text(atoms, self._exponents[asset])
+                    yield {"place": place, "asset": asset, "amount": amount}
 
     def _out(self, venue: str) -> dict[str, Atoms]:
         """The most that what may stand could still take, by asset, fees and all."""
@@ -180,6 +210,13 @@ class _Account:
             bids, asks = self._keepers[item.venue].orders.working_lots(market)
             lots = bids + asks
             yield {"venue": item.venue, "asset": item.base, "tokens": item.size_text(lots)}
+
+
+def _move(word: LedgerWord, venue: str, portfolio: Portfolio) -> None:
+    """What people moved there since the account was opened, as a start expects it."""
+    for asset, atoms in moved_at(word, venue):
+        if OPENING in portfolio.accounts(asset):
+            portfolio.adjust(asset, atoms, word.at_ns)
 
 
 def _statements(where: Whereabouts) -> list[dict[str, Any]]:

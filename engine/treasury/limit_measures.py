@@ -90,6 +90,7 @@ def _venue_share(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
     assets = [row.asset] if row.asset else facts.scheme.names()
     free = [piece for name in assets for piece in pieces_of(facts, name) if piece.is_free]
     worth = {piece: facts.worth(piece.asset, piece.atoms) for piece in free}
+    unpriced = {piece.asset for piece in free if facts.price(piece.asset) is None}
     money = sum(worth.values()) * row.share_ppm // PPM
     atoms = sum(piece.atoms for piece in free) * row.share_ppm // PPM
     found = []
@@ -103,7 +104,9 @@ def _venue_share(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
             value, ceiling = Both(None, value.money), Both(None, ceiling.money)
         elif facts.price(row.asset) is None:
             value, ceiling = Both(value.atoms, None), Both(atoms, None)
-        found.append(_found(row, facts, place.name, value, ceiling))
+        one = _found(row, facts, place.name, value, ceiling)
+        is_unknown = one.is_unknown or (not row.asset and bool(unpriced))
+        found.append(msgspec.structs.replace(one, is_unknown=is_unknown))
     return found
 
 

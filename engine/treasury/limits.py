@@ -14,7 +14,6 @@ from engine.values.treasury_words import (
     LimitRow,
     LimitsSet,
     LimitWidened,
-    Measure,
     PriceReviewed,
 )
 from engine.values.units import Ns, decimal_text
@@ -100,14 +99,8 @@ class Limits:
         self.references[fact.asset] = price
         self.reviews.pop(fact.asset, None)
 
-    def look(
-        self, facts: Facts, fact: str, *, is_early: bool = False
-    ) -> list[LimitMoved | PriceReviewed]:
-        """Evaluate every row after the fact of this name; records of what changed sides.
-
-        While it is early a price that is missing may still come: what would be passed for the want
-        of one is no news yet. There is no room under it all the same.
-        """
+    def look(self, facts: Facts, fact: str) -> list[LimitMoved | PriceReviewed]:
+        """Evaluate every row after the fact of this name; records of what changed sides."""
         reviewed = self._prices(facts)
         seen: dict[tuple[str, str], Standing] = {}
         moved = []
@@ -115,9 +108,7 @@ class Limits:
             for finding in findings_of(row, facts, self.references):
                 key = (finding.limit, finding.subject)
                 seen[key] = self._standing(key, finding, fact, facts.at_ns)
-                is_passed = self._is_passed(key, finding)
-                is_held_back = is_early and is_passed and _is_of_all(finding)
-                if not is_held_back and self._note(key, is_breached=is_passed):
+                if self._note(key, is_breached=self._is_passed(key, finding)):
                     moved.append(_moved(finding, facts, fact))
         gone = [one for key, one in self._standings.items() if key not in seen]
         self._standings = seen
@@ -128,10 +119,11 @@ class Limits:
         """What is not known leaves no room, and is no news: it begins no breach and ends none.
 
         A price that is lost for a moment, with the wire that brought it, moved nothing of ours.
+        Only what is counted in tokens of one asset can be too much without any price.
         """
         if not finding.is_unknown:
             return finding.is_breached
-        return key in self._breached or (finding.is_breached and not finding.is_floor)
+        return key in self._breached or (finding.is_breached and bool(finding.asset))
 
     def _note(self, key: tuple[str, str], *, is_breached: bool) -> bool:
         """Whether that is news."""
@@ -162,12 +154,6 @@ class Limits:
             elif _is_double(now, was):
                 self.reviews.setdefault(asset, Review(asset=asset, was=was, now=now))
         return found
-
-
-def _is_of_all(finding: Finding) -> bool:
-    """Whether it sums up the worth of several assets: without a price it is not known at all."""
-    is_share = finding.measure is Measure.VENUE_SHARE and not finding.asset
-    return is_share or finding.measure is Measure.STABLE_BUFFER
 
 
 def _is_higher(one: Price, other: Price) -> bool:

@@ -12,7 +12,7 @@ from engine.treasury.amounts import Price
 from engine.treasury.bands import Bands
 from engine.treasury.buckets import Split
 from engine.treasury.depth import DepthBook
-from engine.treasury.facts import Facts, Scheme, Volume
+from engine.treasury.facts import Scheme, Volume
 from engine.treasury.holdings import Holdings, Traded
 from engine.treasury.limit_rows import Widening
 from engine.treasury.limits import Limits
@@ -51,8 +51,6 @@ class Treasury:
         self._scores = {params.asset: params for params in scores}
         self._looked: dict[tuple[str, str], Price] = {}
         self._looked_ns: Ns = 0
-        self._whole_ns: Ns | None = None
-        self._unpriced = set(scheme.assets)
 
     # --- facts ----------------------------------------------------------------------------------
 
@@ -126,15 +124,7 @@ class Treasury:
         if not self.holdings.is_whole:
             return []
         self._looked_ns = self.holdings.at_ns
-        facts = self.holdings.facts()
-        return [*self.limits.look(facts, name, is_early=self._is_early(facts))]
-
-    def _is_early(self, facts: Facts) -> bool:
-        """Whether the first price of an asset may still come: not for longer than one may age."""
-        self._whole_ns = facts.at_ns if self._whole_ns is None else self._whole_ns
-        self._unpriced = {name for name in self._unpriced if facts.price(name) is None}
-        ages = [facts.scheme.assets[name].price_age_max_s for name in self._unpriced]
-        return any(facts.at_ns - self._whole_ns <= age_s * NS_PER_S for age_s in ages)
+        return [*self.limits.look(self.holdings.facts(), name)]
 
     # --- questions ------------------------------------------------------------------------------
 
