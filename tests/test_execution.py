@@ -452,6 +452,16 @@ def test_a_kill_switch_ends_a_parent_for_good(scope, name):
     assert made.look(sight(1_010)).wishes == []
 
 
+def test_a_kill_switch_ends_what_a_person_was_handed_too():
+    made, switches = parent(), Switches()
+    made.move(ParentEvent.HAND_OVER, "too late", 1_009 * S)
+    assert made.look(sight(1_010)).moves == []
+    switches.remember(switched(Scope.ACTION, made.plan.parent))
+    (moved,) = made.look(sight(1_011, killed=switches.stops(made.plan))).moves
+    assert (moved.before, moved.after) == (ParentState.HANDED_OVER, ParentState.KILLED)
+    assert made.look(sight(1_012, killed="again")).moves == []
+
+
 def test_switches_of_others_stop_nothing():
     made, switches = parent(), Switches()
     for scope, name in ((Scope.ASSET, "XYZ"), (Scope.ACTION, "p2"), (Scope.VENUE, "b")):

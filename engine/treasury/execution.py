@@ -146,8 +146,10 @@ class Parent:
     # --- deciding -------------------------------------------------------------------------------
 
     def look(self, sight: Sight) -> Look:
-        """What to do now. Once it is over, nothing."""
+        """What to do now. Once it is over, nothing; but what a person has can still be killed."""
         look = Look()
+        if self.state is ParentState.HANDED_OVER and sight.killed:
+            look.moves.append(self.move(ParentEvent.KILL, sight.killed, sight.now_ns))
         if self.is_over or sight.now_ns < self.plan.begin_ns:
             return look
         if self._has_ended(sight, look):
