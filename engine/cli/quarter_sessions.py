@@ -30,9 +30,9 @@ from engine.treasury.facts import Facts
 from engine.values.ledger_words import Held, HoldingsRead
 from engine.values.units import NS_PER_S, Ns
 
-OF_DAY = (0, 1)
-"""A session for these steps of each day: at midnight, when bills fall due, and at six, when the
-floats are checked."""
+OF_DAY = (0, 1, 3)
+"""A session for these steps of each day: at midnight, when bills fall due, at six, when the floats
+are checked, and at eighteen, when a transfer of the morning has arrived."""
 CHECK_STEP = 1
 QUOTING_S = 0.2
 SESSION_S_MAX = 30.0
