@@ -113,21 +113,20 @@ class Engine:
         maker.look(self.now_ns, step)
 
     def _on_order(self, fact: ev.OrderFact, step: Step) -> None:
-        maker = self.makers.get(fact.market)
-        if maker is None:
-            return
-        cause = maker.keeper.on_order(fact, maker.quoter, step)
-        maker.note_own()
-        maker.look(self.now_ns, step, cause)
+        if (maker := self.makers.get(fact.market)) is not None:
+            cause = maker.keeper.on_order(fact, maker.quoter, step)
+            maker.note_own()
+            self.neighbours.count(maker, self.now_ns, step)
+            maker.look(self.now_ns, step, cause)
 
     def _on_account(self, fact: ev.AccountFact, step: Step) -> None:
         match fact:
             case ev.Balances():
                 return  # pushed balances prove nothing: each reconciliation compares them all
             case ev.VenueState():
-                maker = self.makers.get(fact.market)
-                if maker is not None:
+                if (maker := self.makers.get(fact.market)) is not None:
                     maker.keeper.on_state(fact, maker.quoter, step)
+                    self.neighbours.count(maker, self.now_ns, step)
                     maker.look(self.now_ns, step, "reconciled")
             case ev.AllCanceled():
                 step.records.append(fact)

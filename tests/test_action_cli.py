@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from engine.cli.treasury import app
+from engine.cli.treasury_inbox import inbox_lines
 from engine.runtime.action_answers import inbox, taken
 from engine.runtime.action_driver import open_driver
 from engine.runtime.action_files import load_action, load_word, save_word, word_of
@@ -405,3 +406,26 @@ async def test_a_malformed_word_over_the_socket_is_a_users_mistake(tmp_path: Pat
                 await talk.handle(VERB, args)
         with pytest.raises(UserError, match="no verb"):
             await talk.handle("status", {})
+
+
+def test_the_inbox_says_how_far_a_conversion_is_and_what_is_stopped() -> None:
+    proposal = {
+        "name": "p1", "status": "executing", "tier": "two people", "row": "medium", "worth": "6.2",
+        "money": "USDT", "needs": [], "what": "convert 10 BTT", "expires": "tomorrow", "why": "",
+        "digest": "e07414789cfc3908" + "0" * 48,
+    }  # fmt: skip
+    work = {
+        "parent": "e07414789cfc3908", "state": "paused", "why": "price gap", "waits": "",
+        "done_atoms": 25, "out_atoms": 0, "atoms": 100,
+    }  # fmt: skip
+    switch = {"scope": "venue", "name": "loopback", "who": "otto", "reason": "outage"}
+    widening = {"type": "widen limit", "limit": "turnover", "was": "1", "becomes": "2"}
+    lines = inbox_lines({
+        "proposals": [proposal], "conversions": [work], "switches": [switch],
+        "widenings": [widening], "on_chain": [], "alarms": [],
+    })  # fmt: skip
+    assert lines[2:] == [
+        "  conversion e07414789cfc3908: paused, 25.0 % done; price gap",
+        "waits to be proposed (--json has the action): widen turnover",
+        "STOPPED: venue loopback, by otto: outage",
+    ]

@@ -90,6 +90,6 @@ def test_a_report_of_an_engine_that_does_not_run_says_what_is_missing(
     )
     with pytest.raises(SystemExit) as left:
         main()
-    assert left.value.code == 2
-    told = f"ballast: {tmp_path}: no engine runs here to tell balances: name --facts FILE too\n"
+    assert left.value.code == 3
+    told = f"ballast: no engine is running at {tmp_path}, and it left no journal there\n"
     assert capsys.readouterr().err == told

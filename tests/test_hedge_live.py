@@ -6,6 +6,7 @@ from typing import Any
 from engine.values.commands import Place
 from engine.values.units import SELL
 from tests.live_world import MARKET
+from tests.patience import until
 from tests.playbook_world import PlaybookWorld, playbook_world
 
 CONVERSION = [{"kind": "conversion", "market": MARKET}]
@@ -105,11 +106,15 @@ async def test_stage_three_waits_for_a_falling_trend_with_volume(tmp_path: Any) 
 
 async def test_a_spent_budget_lets_cover_wait(tmp_path: Any) -> None:
     async with playbook_world(
-        tmp_path, held="275000000", change=hedged, playbook={"hedge": {"day_cost_max": "0.2"}}
+        tmp_path, held="275000000", change=hedged, playbook={"hedge": {"day_cost_max": "0.1"}}
     ) as market:
         await done(market, lambda: 1 in stages(market), "stage 1")
         refused = market.world.maker.hedger
         assert refused is not None
-        await done(market, lambda: "budget" in refused.desk.notes.why_not, "the budget's end")
-        assert float(market.moves()[-1].spent) <= 0.2
+        await until(
+            lambda: "budget" in refused.desk.notes.why_not,
+            "the budget's end",
+            instead=lambda: f"{refused.desk.notes.why_not}; {market.moves()[-1:]}",
+        )
+        assert float(market.moves()[-1].spent) <= 0.1
         assert taken_lots(market) < 22_000_000

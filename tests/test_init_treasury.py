@@ -8,6 +8,7 @@ import pytest
 import tomlkit
 from typer.testing import CliRunner
 
+from engine.cli.init_treasury import asked_until_fine
 from engine.cli.treasury import app as treasury_app
 from engine.cli.verbs import app_of
 from engine.runtime.treasury_file import load_treasury
@@ -136,3 +137,12 @@ def test_it_asks_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
     assert len(asked) == len(ANSWERS)
     assert load_treasury(Path("mine/treasury.toml")).money.name == "USDT"
+
+
+def test_a_slip_is_asked_about_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    replies = iter(["abc", "0", " 200000000 "])
+    assert asked_until_fine("--float", "How many", lambda _: next(replies)) == "200000000"
+    assert capsys.readouterr().err.splitlines() == [
+        "'abc': not a plain decimal: 'abc'",
+        "'0': must be more than 0",
+    ]

@@ -21,7 +21,7 @@ from tests.sim import builders
 from tests.sim.calm import places, quoting, until
 from tests.sim.scenario import play
 from tests.sim.venue import BTT, MARKET
-from tests.sim.world import World
+from tests.sim.world import START_NS, World
 from tests.steward_builders import (
     LIMITS,
     TARGET,
@@ -212,6 +212,20 @@ def test_turnover_that_is_spent_ends_the_trading():
     world.run(5)
     assert not places(world)
     assert doubt(world) == "nothing released of BTT: sells turnover, buys turnover"
+
+
+@pytest.mark.parametrize(("tokens", "step_s"), [(10 * M, 0.05), (20 * M, 0.02), (40 * M, 0.005)])
+def test_no_fill_on_one_side_lets_the_other_pass_what_is_left_of_the_turnover(tokens, step_s):
+    """The quotes that follow a fill are decided on with what it left, and not before."""
+    world = quoting(**kwargs(turnover(tokens)))
+    side = SELL
+    while "turnover" not in doubt(world) and world.now < START_NS + 20 * NS_PER_S:
+        if any(row.order.side is side for row in world.venue.open_rows()):
+            world.venue.fill_ours(side)
+            side = BUY if side is SELL else SELL
+        world.run(step_s)
+    spent = of(world).treasury.holdings.facts().spent["BTT"].atoms
+    assert tokens * UNIT // 2 < spent <= tokens * UNIT
 
 
 def test_a_market_whose_book_is_lost_has_no_price_to_buy_at():

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +24,7 @@ ASSET = re.compile(r"[A-Z0-9]{1,20}")
 VENUE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 PERCENT_MIN, PERCENT_MAX = 101, 500
 DAYS_MAX = 366
+NUMBERS = ("--buffer-days", "--convert-over")
 CAP_OVER_PPM = 300_000
 """The market maker stops buying this much above the threshold: between them it is converted."""
 LAYERS = (
@@ -114,31 +116,46 @@ def treasury(
 
 def check(answers: Answers) -> None:
     """Raises UserError naming the flag."""
-    for flag, name in (("--asset", answers.asset), ("--money", answers.money)):
-        if not ASSET.fullmatch(name):
-            raise UserError(f"{flag} {name!r}: capital letters and digits, at most 20")
-    if answers.asset == answers.money:
-        raise UserError("--money: must be another than --asset")
-    if not VENUE.fullmatch(answers.venue):
-        raise UserError(f"--venue {answers.venue!r}: small letters, digits, _ and -, at most 32")
-    amounts = {
+    given = {
+        "--asset": answers.asset,
+        "--money": answers.money,
+        "--venue": answers.venue,
         "--float": answers.float,
         "--float-money": answers.float_money,
+        "--buffer-days": str(answers.buffer_days),
+        "--convert-over": str(answers.over_percent),
         "--convert-most": answers.most,
     }
-    for flag, text in amounts.items():
-        try:
-            is_fine = scaled(text, 8) > 0
-        except ValueError as error:
-            raise UserError(f"{flag} {text!r}: {error}") from error
-        if not is_fine:
-            raise UserError(f"{flag} {text!r}: must be more than 0")
-    if not 1 <= answers.buffer_days <= DAYS_MAX:
-        raise UserError(f"--buffer-days {answers.buffer_days}: 1 to {DAYS_MAX}")
-    if not PERCENT_MIN <= answers.over_percent <= PERCENT_MAX:
-        raise UserError(
-            f"--convert-over {answers.over_percent}: {PERCENT_MIN} to {PERCENT_MAX} percent"
-        )
+    for flag, text in given.items():
+        if problem := fault(flag, text):
+            said = text if flag in NUMBERS else repr(text)
+            raise UserError(f"{flag} {said}: {problem}")
+    if answers.asset == answers.money:
+        raise UserError("--money: must be another than --asset")
+
+
+def fault(flag: str, text: str) -> str:
+    """What is wrong with one answer by itself, "" for nothing."""
+    match flag:
+        case "--asset" | "--money":
+            return "" if ASSET.fullmatch(text) else "capital letters and digits, at most 20"
+        case "--venue":
+            return "" if VENUE.fullmatch(text) else "small letters, digits, _ and -, at most 32"
+        case "--buffer-days":
+            return _range_fault(text, 1, DAYS_MAX, "")
+        case "--convert-over":
+            return _range_fault(text, PERCENT_MIN, PERCENT_MAX, " percent")
+        case _:
+            try:
+                return "" if scaled(text, 8) > 0 else "must be more than 0"
+            except ValueError as error:
+                return str(error)
+
+
+def _range_fault(text: str, least: int, most: int, unit: str) -> str:
+    if not (text.isascii() and text.removeprefix("-").isdigit()):
+        return "a whole number is wanted"
+    return "" if least <= int(text) <= most else f"{least} to {most}{unit}"
 
 
 def write(directory: Path, answers: Answers) -> list[Path]:
@@ -203,7 +220,17 @@ def _asked(flag: str, given: str | int, question: str) -> str:
         return str(given)
     if not sys.stdin.isatty():
         raise UserError(f"{flag}: missing, and nobody can be asked")
-    return str(typer.prompt(question)).strip()
+    return asked_until_fine(flag, question, typer.prompt)
+
+
+def asked_until_fine(flag: str, question: str, ask: Callable[[str], str]) -> str:
+    """A slip is asked about at once: the answers before it are not given again."""
+    while True:
+        text = str(ask(question)).strip()
+        problem = fault(flag, text)
+        if not problem:
+            return text
+        typer.echo(f"{text!r}: {problem}", err=True)
 
 
 def _whole(flag: str, text: str) -> int:

@@ -26,10 +26,11 @@ table { border-collapse: collapse; margin: .5em 0; font-variant-numeric: tabular
 th, td { border: 1px solid #d5dbe0; padding: .15em .5em; text-align: left; vertical-align: top }
 th { background: #f2f5f7; font-weight: 600 } td.number { text-align: right; white-space: nowrap }
 tr.sum td { font-weight: 700; border-top: 2px solid #5a6670 }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(9.5em, 1fr)); gap: .6em;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5em, 1fr)); gap: .6em;
   margin: .8em 0 }
 .tile { border: 1px solid #d5dbe0; border-radius: 4px; padding: .4em .7em }
-.tile b { display: block; font-size: 1.2em; font-variant-numeric: tabular-nums }
+.tile b { display: block; font-size: 1.2em; font-variant-numeric: tabular-nums;
+  overflow-wrap: anywhere }
 .tile span { color: #5a6670; font-size: .85em } figure { margin: .4em 0 }
 @media print { body { font-size: 9.5px; margin: 0; max-width: none; padding: 0 }
   h2 { break-after: avoid } figure, tr, .tile { break-inside: avoid }

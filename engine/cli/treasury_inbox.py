@@ -45,7 +45,7 @@ def inbox(
     if json:
         as_json({**found, "taken": answers})
     else:
-        as_text(*(answer_line(answer) for answer in answers), *_lines(found))
+        as_text(*(answer_line(answer) for answer in answers), *inbox_lines(found))
     if not all(answer["ok"] for answer in answers):
         raise typer.Exit(1)
 
@@ -74,12 +74,38 @@ def carry_out(
         as_text("nothing was allowed and not yet done")
 
 
-def _lines(found: dict[str, Any]) -> list[str]:
+def inbox_lines(found: dict[str, Any]) -> list[str]:
+    """An inbox for people: each proposal with its conversion, what waits, what is off, alarms."""
     lines = []
+    conversions = {one["parent"]: one for one in found.get("conversions", [])}
     for one in found["proposals"]:
         worth = f"{one['worth']} {one['money']}" if one["worth"] else "of unknown worth"
         needs = f", needs {' and '.join(one['needs'])}" if one["needs"] else ""
         lines.append(f'{one["name"]}: {one["status"]}{needs}; row "{one["row"]}" ({one["tier"]})')
         lines.append(f"  {one['what']}, {worth}, until {one['expires']}")
+        work = next((each for key, each in conversions.items() if _is_of(key, one)), None)
+        lines += [] if work is None else [f"  {_progress(work)}"]
+        if one["status"] in ("failed", "rejected", "unknown") and one["why"]:
+            lines.append(f"  {one['status']}: {one['why']}")
     lines = [*filter(None, [found.get("note", "")]), *(lines or ["nothing waits"])]
+    lines += [_progress(each) for key, each in conversions.items()
+              if not any(_is_of(key, one) for one in found["proposals"])]  # fmt: skip
+    for one in found.get("on_chain", []):
+        lines.append(f"on the chain of {one['place']}: {one['name']} {one['is']}")
+    for one in found.get("widenings", []):
+        lines.append(f"waits to be proposed (--json has the action): widen {one['limit']}")
+    for one in found.get("switches", []):
+        what = f"{one['scope']} {one['name']}".rstrip()
+        lines.append(f"STOPPED: {what}, by {one['who']}: {one['reason']}")
     return lines + [f"{alarm['level'].upper()}: {alarm['text']}" for alarm in found["alarms"]]
+
+
+def _is_of(parent: str, proposal: dict[str, Any]) -> bool:
+    """A conversion is named by the digest that people signed."""
+    return str(proposal["digest"]).startswith(parent)
+
+
+def _progress(one: dict[str, Any]) -> str:
+    share = 100 * one["done_atoms"] / one["atoms"]
+    why = one["waits"] or one["why"]
+    return f"conversion {one['parent']}: {one['state']}, {share:.1f} % done{why and f'; {why}'}"

@@ -98,6 +98,11 @@ class Neighbours:
             elif maker.hedger is not None and advice is not None:
                 maker.hedger.heed(advice.hedge)
 
+    def count(self, maker: Maker, now_ns: Ns, step: Step) -> None:
+        """Before `maker` decides on what just happened to its orders."""
+        if self.treasurer is not None and step.records:
+            self.treasurer.count(maker, now_ns, step)
+
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         """Once every maker has heard `event`: prices for the curious, and cover where it is due."""
         if isinstance(event, Timer) and self._curious:

@@ -19,9 +19,8 @@ from engine.trading.treasury_told import (
     why_nothing,
 )
 from engine.trading.turns import next_turn_ns
-from engine.trading.wards import Purchases, Ward, balances_of, open_buys
+from engine.trading.wards import Purchases, Ward, balances_of, lose_books, tell_out, turn
 from engine.treasury.bands import Bands
-from engine.treasury.facts import Spent
 from engine.treasury.rebalance import Rebalancer
 from engine.treasury.release import bands_of_release
 from engine.treasury.treasury import Treasury, TreasuryRecord
@@ -60,7 +59,7 @@ class Steward:
         self._wards: list[Ward] = []
         self._makers: dict[str, Maker] = {}
         self._counted: set[str] = set()
-        self._due_ns: Ns = 0
+        self._due_ns, self._is_traded = 0, False
         self._purchases = Purchases({}, treasury.holdings.scheme)
         self._heed: Callable[[Maker, Bands], None] | None = None
 
@@ -93,7 +92,7 @@ class Steward:
         match record:
             case Fill() if self._purchases.is_new(record):
                 if self._purchases.is_conversion(record):
-                    self._turn(record)
+                    turn(self._purchases.traded(record), self.treasury.holdings)
                 else:
                     self.treasury.holdings.remember(self._purchases.traded(record))
             case Opening() | OrderIntent() | HedgeMoved():
@@ -107,7 +106,8 @@ class Steward:
         """Balances of our own venues are what their ledgers say, whoever says otherwise."""
         name = name_of(fact)
         self._awaited.discard(name)
-        if isinstance(fact, HoldingsSeen) and fact.place in self._venues() | self.shown:
+        ours = self.shown.union(m.quoter.setup.instrument.venue for m in self._makers.values())
+        if isinstance(fact, HoldingsSeen) and fact.place in ours:
             return
         self.learn_all([fact], name, step)
         if isinstance(fact, LimitsSet):
@@ -117,27 +117,40 @@ class Steward:
 
     def learn_all(self, facts: Sequence[TreasuryFact], name: str, step: Step) -> None:
         """Facts of one moment, the first of which says when that is."""
-        self._tell_open_buys()
+        tell_out(self._wards, self.treasury.holdings)
         try:
             self._keep(self.treasury.learn_all(facts, name), step)
         except KeyError as error:
             step.alert("", facts[0].at_ns, "critical", f"treasury: {error.args[0]}")
+
+    def count(self, maker: Maker, now_ns: Ns, step: Step) -> None:
+        """A fill narrows the bands before the next quotes are decided on: what filled on one side
+        must not make the other larger than what is left."""
+        fresh = [r for r in step.records if isinstance(r, Fill) and self._purchases.is_new(r)]
+        for fill in fresh:
+            self._fill(fill, step)
+        self._is_traded = self._is_traded or bool(fresh)
+        for ward in self._wards if fresh else ():
+            bands = self._released(ward, self._unready()) if ward.maker is maker else None
+            if bands is not None and self._heed is not None:
+                self._heed(maker, bands)
 
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         kind = type(event)
         if kind in WORDS:
             self._settle(now_ns, step)
             return
-        is_news = bool(step.records) and self._hear(now_ns, step)
+        is_news = (bool(step.records) and self._hear(now_ns, step)) or self._is_traded
+        self._is_traded = False
         match event:
             case Timer():
                 is_news = self._on_time(now_ns, step) or is_news
             case VenueState() if event.market in self._makers:
                 is_news = self._count(self._makers[event.market], now_ns, step) or is_news
             case BookLost():
-                is_news = self._lose(lambda ward: ward.maker.market == event.market) or is_news
+                is_news = lose_books(self._wards, event.market, self.treasury) or is_news
             case Disconnected() if event.stream is Stream.PUBLIC:
-                is_news = self._lose(lambda ward: ward.item.venue == event.venue) or is_news
+                is_news = lose_books(self._wards, event.venue, self.treasury) or is_news
             case Trade():
                 for ward in self._wards:
                     ward.count(event)
@@ -186,18 +199,13 @@ class Steward:
         return False
 
     def _fill(self, fill: Fill, step: Step) -> None:
-        self._tell_open_buys()
+        tell_out(self._wards, self.treasury.holdings)
         if self._purchases.is_conversion(fill):
-            self._turn(fill)
+            turn(self._purchases.traded(fill), self.treasury.holdings)
             self._count(self._makers[fill.market], fill.at_ns, step)
             return
         name = f"fill {fill.trade_id} on {fill.market}"
         self._keep(self.treasury.trade(self._purchases.traded(fill), name), step)
-
-    def _turn(self, fill: Fill) -> None:
-        traded = self._purchases.traded(fill)
-        spent = Spent(atoms=traded.atoms, money_atoms=traded.money_atoms)
-        self.treasury.holdings.turn(traded.asset, spent, fill.at_ns)
 
     def _count_at(self, venue: str, now_ns: Ns, step: Step) -> bool:
         """Money that moved without a trade is in the ledger of the account: a person said so."""
@@ -212,7 +220,7 @@ class Steward:
         if seen.place not in holdings.scheme.places or (same and seen.place in self._counted):
             return False
         self._counted.add(seen.place)
-        self._tell_open_buys()
+        tell_out(self._wards, self.treasury.holdings)
         for ward in self._wards:
             self._keep(ward.see(self.treasury, now_ns), step)
         self._keep(self.treasury.learn(seen, name_of(seen)), step)
@@ -224,7 +232,7 @@ class Steward:
         wards = self._wards if is_due else [ward for ward in self._wards if ward.has_jumped]
         if not wards:
             return False
-        self._tell_open_buys()
+        tell_out(self._wards, self.treasury.holdings)
         for ward in wards:
             self._keep(ward.see(self.treasury, now_ns), step)
         if is_due:
@@ -235,16 +243,6 @@ class Steward:
             self._alarms.on_time(self.treasury, now_ns, step)
         return True
 
-    def _lose(self, is_lost: Callable[[Ward], bool]) -> bool:
-        wards = [ward for ward in self._wards if is_lost(ward)]
-        for ward in wards:
-            ward.lose(self.treasury)
-        return bool(wards)
-
-    def _tell_open_buys(self) -> None:
-        for (venue, asset), atoms in open_buys(self._wards).items():
-            self.treasury.holdings.may_fill(venue, asset, atoms)
-
     def _keep(self, records: list[TreasuryRecord], step: Step) -> None:
         step.records += records
         self._alarms.hear(records, step)
@@ -254,16 +252,21 @@ class Steward:
     def _settle(self, now_ns: Ns, step: Step) -> None:
         unready = self._unready()
         for ward in self._wards:
-            item = ward.item
-            found = None if unready else self.treasury.release(item.venue, item.base)
-            ward.released = found
-            bands = None if found is None else bands_of_release(found, ward.lot_atoms, ward.wish)
+            bands = self._released(ward, unready)
             if bands is None:
-                why = unready if found is None else why_nothing(found)
-                ward.maker.standing.doubt(SOURCE, why)
                 ward.maker.look(now_ns, step)
             else:
                 self._grant(ward.maker, bands, now_ns, step)
+
+    def _released(self, ward: Ward, unready: str) -> Bands | None:
+        """What it may use now. None, and a doubt, where that is nothing."""
+        item = ward.item
+        found = None if unready else self.treasury.release(item.venue, item.base)
+        ward.released = found
+        bands = None if found is None else bands_of_release(found, ward.lot_atoms, ward.wish)
+        if bands is None:
+            ward.maker.standing.doubt(SOURCE, unready if found is None else why_nothing(found))
+        return bands
 
     def _grant(self, maker: Maker, bands: Bands, now_ns: Ns, step: Step) -> None:
         """Quotes are decided anew where they may be too large now, or where a side may begin."""
@@ -284,9 +287,6 @@ class Steward:
             return f"not read yet: {min(self._awaited)}"
         unseen = self.treasury.holdings.unseen
         return f"not seen yet: {unseen[0][1]} at {unseen[0][0]}" if unseen else ""
-
-    def _venues(self) -> set[str]:
-        return {maker.quoter.setup.instrument.venue for maker in self._makers.values()}
 
     # --- for people -----------------------------------------------------------------------------
 

@@ -46,6 +46,10 @@ class Treasurer(Protocol):
         """The word of a person or a file. `after` hears of the same fact when it is joined."""
         ...
 
+    def count(self, maker: Maker, now_ns: Ns, step: Step) -> None:
+        """Fills among the step's records, before `maker` decides on what comes after them."""
+        ...
+
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         """Once every maker has heard `event` and made its records."""
         ...

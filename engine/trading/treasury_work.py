@@ -100,6 +100,9 @@ class TreasuryWork:
         elif self.chain is not None:
             self.chain.hear(word, word.at_ns, step)
 
+    def count(self, maker: Maker, now_ns: Ns, step: Step) -> None:
+        self.steward.count(maker, now_ns, step)
+
     def after(self, event: Event, now_ns: Ns, step: Step) -> None:
         if self.chain is not None and isinstance(event, LedgerWord):
             self.chain.on_word(event, now_ns, step)

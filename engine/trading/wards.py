@@ -9,8 +9,8 @@ from engine.trading.maker import Maker
 from engine.trading.quoter import OwnLevels
 from engine.trading.trade_ids import TradeIds
 from engine.treasury.depth import DepthBook, depth_of, rescaled
-from engine.treasury.facts import Scheme
-from engine.treasury.holdings import Traded
+from engine.treasury.facts import Scheme, Spent
+from engine.treasury.holdings import Holdings, Traded
 from engine.treasury.release import Release
 from engine.treasury.treasury import MOVE_PPM, Treasury, TreasuryRecord
 from engine.values.events import Fill, Trade
@@ -103,19 +103,36 @@ class Ward:
         return moved * PPM >= MOVE_PPM * self._mid_half_ticks
 
     @property
-    def open_buys(self) -> Atoms:
-        """What every buy of ours that may be out there could still add (law 3)."""
+    def out_atoms(self) -> tuple[Atoms, Atoms]:
+        """What every buy of ours that may be out there could still add, and every sale take."""
         sums = self.maker.keeper.orders.sums(self.maker.market)
-        return sums.working_bid_lots * self.lot_atoms
+        return sums.working_bid_lots * self.lot_atoms, sums.working_ask_lots * self.lot_atoms
 
 
-def open_buys(wards: Iterable[Ward]) -> dict[tuple[str, str], Atoms]:
-    """By (venue, asset), over all the markets of it."""
-    sums: dict[tuple[str, str], Atoms] = {}
+def tell_out(wards: Iterable[Ward], holdings: Holdings) -> None:
+    """By (venue, asset), over all the markets of it (law 3)."""
+    sums: dict[tuple[str, str], tuple[Atoms, Atoms]] = {}
     for ward in wards:
         key = ward.item.venue, ward.item.base
-        sums[key] = sums.get(key, 0) + ward.open_buys
-    return sums
+        buys, sells = sums.get(key, (0, 0))
+        sums[key] = buys + ward.out_atoms[0], sells + ward.out_atoms[1]
+    for (venue, asset), (buys, sells) in sums.items():
+        holdings.may_fill(venue, asset, buys)
+        holdings.may_sell(venue, asset, sells)
+
+
+def lose_books(wards: Iterable[Ward], where: str, treasury: Treasury) -> bool:
+    """Those of a market or a venue; whether there are any."""
+    found = [ward for ward in wards if where in (ward.maker.market, ward.item.venue)]
+    for ward in found:
+        ward.lose(treasury)
+    return bool(found)
+
+
+def turn(traded: Traded, holdings: Holdings) -> None:
+    """A conversion's fill: turnover, and nothing of the float's."""
+    spent = Spent(atoms=traded.atoms, money_atoms=traded.money_atoms)
+    holdings.turn(traded.asset, spent, traded.at_ns)
 
 
 class Purchases:

@@ -68,7 +68,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     obligations: in order of date (`by_date`). held: by (place, asset), all of it.
     working: by (venue, asset), what the market maker has.
     covered: by asset, what hedges stand against.
-    could_fill: by (venue, asset), what open buys there could still add.
+    could_fill, could_sell: by (venue, asset), what open buys there could still add, sales take.
     prices, books and volumes may be missing or too old: then they are unknown.
     mids: by (venue, asset), the last of a book with two sides, with its own age. A thin book that
     has lost a side for a moment cannot be sold into, and its price is still known.
@@ -85,6 +85,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     mids: Mapping[tuple[str, str], Price]
     covered: Mapping[str, Atoms]
     could_fill: Mapping[tuple[str, str], Atoms]
+    could_sell: Mapping[tuple[str, str], Atoms]
     spent: Mapping[str, Spent]
     volumes: Mapping[tuple[str, str], Volume]
 
@@ -118,6 +119,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def open_buys(self, asset: str) -> Atoms:
         """What every open buy of ours could still add, at all venues together."""
         return sum(atoms for (_, name), atoms in self.could_fill.items() if name == asset)
+
+    def out(self, asset: str) -> Atoms:
+        """What every order of ours that may be out there could still turn over."""
+        sells = sum(atoms for (_, name), atoms in self.could_sell.items() if name == asset)
+        return self.open_buys(asset) + sells
 
     def is_halted(self, place: str) -> bool:
         return any(row.kind is LockKind.HALTED and row.place == place for row in self.locks)

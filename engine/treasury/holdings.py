@@ -61,6 +61,7 @@ class Holdings:
         self._mids: dict[tuple[str, str], Price] = {}
         self._covered: dict[str, Atoms] = {}
         self._could_fill: dict[tuple[str, str], Atoms] = {}
+        self._could_sell: dict[tuple[str, str], Atoms] = {}
         self._volumes: dict[tuple[str, str], Volume] = {}
         self._turnover = Turnover()
         self._picture: Facts | None = None
@@ -195,6 +196,12 @@ class Holdings:
             self._could_fill[venue, asset] = atoms
             self._picture = None
 
+    def may_sell(self, venue: str, asset: str, atoms: Atoms) -> None:
+        """What every sale of ours that may be out there could still take."""
+        if self._could_sell.get((venue, asset)) != atoms:
+            self._could_sell[venue, asset] = atoms
+            self._picture = None
+
     def pass_time(self, at_ns: Ns) -> None:
         if at_ns > self.at_ns:
             self.at_ns = at_ns
@@ -221,6 +228,7 @@ class Holdings:
             mids=dict(self._mids),
             covered=dict(self._covered),
             could_fill=dict(self._could_fill),
+            could_sell=dict(self._could_sell),
             spent=self._turnover.spent(self.at_ns),
             volumes=dict(self._volumes),
         )

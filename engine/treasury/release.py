@@ -151,8 +151,13 @@ def _limit_rooms(
         atoms = one.room.atoms or 0
         match one.measure:
             case Measure.TURNOVER if one.asset == asset:
-                sells.append(Room(one.limit, atoms // shares))
-                buys.append(Room(one.limit, atoms // shares))
+                # A share each; and never what orders that stand elsewhere could still turn over,
+                # which may be more than theirs for as long as it takes to cancel them.
+                spare = atoms - facts.out(asset)
+                sell = min(atoms // shares, spare + facts.could_sell.get(where, 0))
+                buy = min(atoms // shares, spare + facts.could_fill.get(where, 0))
+                sells.append(Room(one.limit, max(0, sell)))
+                buys.append(Room(one.limit, max(0, buy)))
             case Measure.UNHEDGED if one.asset == asset:
                 buys.append(_exposure_room(facts, one, facts.could_fill.get(where, 0)))
             case Measure.VENUE_SHARE if (one.asset, one.subject) == (asset, venue):
