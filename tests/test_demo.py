@@ -188,6 +188,21 @@ def test_the_stop_verb_ends_a_demo_too(config):
         assert process.returncode == 0
 
 
+def test_a_demo_says_on_standard_error_what_it_warns_of(config):
+    with demo(config, 120) as process:
+        wait_for(config, "OrderReport", 2)
+        command = [sys.executable, "-m", "engine.cli", "halt", "--at", str(config)]
+        with ends("the verb"):
+            subprocess.run(
+                [*command, "--reason", "lunch"], cwd=ROOT, check=True, capture_output=True,
+                timeout=PATIENCE_S,
+            )  # fmt: skip
+        wait_for(config, "Halt")
+        process.send_signal(signal.SIGTERM)
+        _, error = told(process)
+        assert "CRITICAL BTT/USDT@loopback: HALTED: " in error
+
+
 def test_a_second_demo_is_refused_and_the_first_keeps_its_venue(config):
     with demo(config, 120, "--json") as first:
         wait_for(config, "OrderReport", 2)

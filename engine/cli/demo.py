@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from engine.cli.audit import Account, Audit, audit
 from engine.cli.demo_venue import DemoVenue, open_venue
 from engine.cli.loading import load_all, venue_options
 from engine.cli.show import as_json
-from engine.cli.start import BROKEN, LEFT_AT_ONCE, LEFT_OPEN
+from engine.cli.start import BROKEN, LEFT_AT_ONCE, LEFT_OPEN, tell_alert
 from engine.cli.tables import best_text, pnl_text, status_view
 from engine.runtime.config import Config, load_config, with_urls
 from engine.runtime.journal_reader import read, verify
@@ -40,19 +41,19 @@ class Show:
     def __init__(self, seconds: float, redactor: Redactor, *, is_quiet: bool) -> None:
         self.redactor = redactor
         self._seconds = seconds
-        self._is_quiet = is_quiet
+        self.is_quiet = is_quiet
 
     async def follow(self, live: Live, operating: Operating) -> None:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + self._seconds
         console = Console(stderr=True)
-        is_drawn = console.is_terminal and not self._is_quiet
+        is_drawn = console.is_terminal and not self.is_quiet
         with Screen(console=console, auto_refresh=False) if is_drawn else nullcontext() as screen:
             while loop.time() < ends_at:
                 await asyncio.sleep(min(SHOW_EVERY_S, max(0.0, ends_at - loop.time())))
                 if screen is not None:
                     screen.update(status_view(operating.status()), refresh=True)
-                elif not self._is_quiet and (left_s := ends_at - loop.time()) > 0:
+                elif not self.is_quiet and (left_s := ends_at - loop.time()) > 0:
                     self._say(operating.status(), left_s)
         live.stop("the demo's clock")
 
@@ -139,6 +140,8 @@ async def _run(config: Config, name: str, venue: DemoVenue, show: Show) -> dict[
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
     async with running(config, name, show.redactor) as live:
+        if not show.is_quiet:
+            live.on_alert(partial(tell_alert, show.redactor))
         operating = Operating(live, config.name, config.mode.value)
         narrator = asyncio.create_task(show.follow(live, operating), name="show")
         ending = await live.run()

@@ -45,7 +45,7 @@ def start(config: Path, *, is_live: bool, is_json: bool) -> int:
 
 async def _run(config: Config, name: str, redactor: Redactor) -> Ending:
     async with running(config, name, redactor) as live:
-        live.on_alert(partial(_tell, redactor))
+        live.on_alert(partial(tell_alert, redactor))
         _say(f"{config.name}: {config.mode}, control socket {config.socket_path}")
         watcher = asyncio.create_task(_narrate(live, redactor), name="narrator")
         ending = await live.run()
@@ -53,8 +53,9 @@ async def _run(config: Config, name: str, redactor: Redactor) -> Ending:
         return ending
 
 
-def _tell(redactor: Redactor, alert: Alert) -> None:
-    text = f"{alert.level.upper()} {alert.market}: {alert.text}"
+def tell_alert(redactor: Redactor, alert: Alert) -> None:
+    """On standard error, without a secret."""
+    text = f"{alert.level.upper()} {alert.market}".rstrip() + f": {alert.text}"
     _say(redactor.redact(text))
 
 

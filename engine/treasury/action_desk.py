@@ -294,6 +294,6 @@ class ActionDesk:
     def _refuse(self, word: AnyWord, name: str, why: str) -> DeskStep:
         refused = refusal_of(word, name, why)
         step = self._step(refused)
-        text = f"refused {refused.word} {refused.name}: {why}"
+        text = f"refused {refused.word} {refused.name}".rstrip() + f": {why}"
         step.alerts.append(Alert(market="", at_ns=word.at_ns, level="warning", text=text))
         return step
