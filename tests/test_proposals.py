@@ -224,7 +224,7 @@ def test_the_engine_asks_only_from_inside_the_process() -> None:
         ({"action": transfer(address="TXthief")}, "TXthief is no address of cold wallet"),
         ({"action": msgspec.structs.replace(transfer(), network="bsc")}, "is no address of"),
         ({"action": msgspec.structs.replace(transfer(), memo="7")}, "is no address of"),
-        ({"action": msgspec.structs.replace(transfer(), to_place="gate")}, "no address of gate"),
+        ({"action": msgspec.structs.replace(transfer(), to_place="gate")}, 'no address of "gate"'),
         ({"action": STAKE}, "0x2 is no address of bttc"),
         ({"action": Override(trigger=Trigger.DEPEG, seen_ns=NOW, target="x",
                              does=transfer(address="TXthief"))}, "TXthief is no address of"),

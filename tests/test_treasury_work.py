@@ -343,3 +343,13 @@ def test_a_word_for_the_books_is_journaled():
     )  # fmt: skip
     world.feed(paid)
     assert world.records[-1] == paid
+
+
+def test_a_sale_where_no_market_of_ours_is_is_refused_when_it_is_asked_for():
+    world = TreasuryWorld(begin=[ROSTER])
+    world.run(4)
+    elsewhere = msgspec.structs.replace(sale(world, 1 * M), venues=["binance"])
+    world.feed(word(world, "p1", elsewhere))
+    [refused] = world.of(WordRefused)
+    assert refused.why == "venues: no market of ours at binance; there are: loopback"
+    assert world.desk.proposals.get("p1") is None

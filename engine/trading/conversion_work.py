@@ -23,8 +23,9 @@ from engine.treasury.execution import Parent
 from engine.treasury.execution_params import ExecutionParams
 from engine.treasury.facts import Facts, Scheme
 from engine.treasury.limit_measures import Finding
-from engine.treasury.staging import turnover_left
+from engine.treasury.staging import Conversion, turnover_left
 from engine.treasury.treasury import Treasury
+from engine.values.action_words import Action, Override
 from engine.values.events import Event, Fill, OrderFailed, OrderReport, Trade
 from engine.values.execution_records import (
     ChildRefused,
@@ -97,6 +98,20 @@ class ConversionWork:
     def desk(self) -> ConversionDesk:
         assert self._desk is not None, "opened first"
         return self._desk
+
+    def problem(self, action: Action) -> str:
+        """Why no market of ours can trade it, as one line; "" where one can, or nothing is sold."""
+        inner = action.does if isinstance(action, Override) else action
+        if self._desk is None or not isinstance(inner, Conversion):
+            return ""
+        coins = {inner.sell.asset, inner.least.asset}
+        venues = sorted(leg.venue for leg in self.legs.values() if leg.item.base in coins)
+        if not venues:
+            return f"no market of ours trades {' for '.join(sorted(coins))}"
+        if set(venues).isdisjoint(inner.venues):
+            named = ", ".join(inner.venues)
+            return f"venues: no market of ours at {named}; there are: {', '.join(venues)}"
+        return ""
 
     def parent(self, name: str) -> Parent | None:
         return self.desk.parents.get(name)

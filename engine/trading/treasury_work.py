@@ -21,7 +21,7 @@ from engine.trading.turns import next_turn_ns
 from engine.treasury.bands import Bands
 from engine.treasury.proposals import Status
 from engine.values.action_records import ActionWord
-from engine.values.action_words import Override, StopActions
+from engine.values.action_words import Action, Override, StopActions
 from engine.values.chain_words import ChainSeen, ChainTold
 from engine.values.events import Event, Fill, OrderReport, Timer, VenueState
 from engine.values.execution_records import ParentMoved, Reviewed
@@ -54,7 +54,8 @@ class TreasuryWork:
         self.actions = actions
         self.conversions = conversions
         self.chain = None if chain is None else ChainHands(steward, actions, chain)
-        actions.desk.unable = lambda action: unable(action, chain)
+        actions.desk.unable = self._unable
+        self._chain_work = chain
         self._hands = Hands(steward, conversions, chain)
         self._due_ns: Ns = 0
         self._looked_ns: Ns = 0
@@ -62,6 +63,11 @@ class TreasuryWork:
 
     def __repr__(self) -> str:
         return f"<{self.steward!r} {self.actions!r} {self.conversions!r}>"
+
+    def _unable(self, action: Action) -> str:
+        """Why nothing here can carry it out, "" where something can."""
+        why = unable(action, self._chain_work)
+        return why or ("" if self.conversions is None else self.conversions.problem(action))
 
     @property
     def actor(self) -> Actor:
