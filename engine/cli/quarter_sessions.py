@@ -35,7 +35,7 @@ OF_DAY = (0, 1, 3)
 are checked, and at eighteen, when a transfer of the morning has arrived."""
 CHECK_STEP = 1
 QUOTING_S = 0.2
-SESSION_S_MAX = 30.0
+SESSION_S_MAX = 15.0
 HAUL = "haul"
 
 Progress = Callable[[], object]
