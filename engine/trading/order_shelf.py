@@ -53,14 +53,18 @@ class Shelf:
 
     def put(self, order: Order, at_ns: Ns) -> None:
         """Keep this state of an order; at the limit the one that ended first is forgotten."""
-        client_id = order.client_id
-        self._show(self._orders.get(client_id), order)
+        client_id, market = order.client_id, order.market
+        before = self._orders.get(client_id)
+        self._show(before, order)
         self._orders[client_id] = order
-        self._sums.pop(order.market, None)
+        self._sums.pop(market, None)
         if order.venue_id:
-            self._by_venue_id[order.market, order.venue_id] = client_id
-        active = self._active.setdefault(order.market, {})
-        if _is_active(order):
+            self._by_venue_id[market, order.venue_id] = client_id
+        is_live = order.status in LIVE
+        if is_live and before is not None and before.status in LIVE:
+            return  # it stands among the active ones already
+        active = self._active.setdefault(market, {})
+        if is_live or order.working_lots > 0:
             active[client_id] = None
             self._ended.pop(client_id, None)
             return
@@ -121,9 +125,12 @@ class Shelf:
             if shown is None:
                 continue
             side, tick, lots = shown
-            own[side, tick] = own.get((side, tick), 0) + sign * lots
-            if not own[side, tick]:
-                del own[side, tick]
+            place = side, tick
+            stands = own.get(place, 0) + sign * lots
+            if stands:
+                own[place] = stands
+            else:
+                del own[place]
         self._own[order.market] = own
 
     def check(self) -> None:
@@ -152,8 +159,8 @@ def added_up(shown: Iterable[Shown]) -> OwnLevels:
 
 def _shown(order: Order) -> Shown | None:
     """Where the public book should show it, and how many lots of it."""
-    lots = order.left_lots
-    return (order.side, order.tick, lots) if lots and order.is_on_book else None
+    lots = order.left_lots if order.is_on_book else 0
+    return (order.side, order.tick, lots) if lots else None
 
 
 def _is_active(order: Order) -> bool:
