@@ -125,6 +125,10 @@ def test_a_top_that_moves_does_wake_the_strategy(world: World) -> None:
 def leaves(world: World, order: Order) -> Step:
     """We have asked the venue to end this order, and now it says that it has."""
     world.keeper.orders.cancel_sent(order.client_id, world.now)
+    return has_left(world, order)
+
+
+def has_left(world: World, order: Order) -> Step:
     word = OrderReport(
         market=MARKET, client_id=order.client_id, venue_id=order.venue_id or "v", at_ns=world.now,
         update_ns=world.now, state=OrderState.CANCELED, side=order.side, tick=order.tick,
@@ -148,3 +152,12 @@ def test_an_order_that_leaves_wakes_nobody_where_all_that_may_stand_does(world: 
     )  # fmt: skip
     step = leaves(world, world.keeper.orders.intend(stray))
     assert (step.decided, step.commands) == ("", [])
+
+
+def test_of_orders_that_leave_together_the_last_asks_for_those_who_wait(world: World) -> None:
+    first, second = world.keeper.orders.live(MARKET)[:2]
+    for order in (first, second):
+        world.keeper.orders.cancel_sent(order.client_id, world.now)
+    step = has_left(world, first)
+    assert (step.decided, step.commands) == ("", [])
+    assert has_left(world, second).decided == MARKET

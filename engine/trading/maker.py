@@ -182,12 +182,15 @@ class Maker:
             self._act(command, now_ns, changed, step)
 
     def _is_waiting(self) -> bool:
-        """Whether something may be quoted now that could not while an order was leaving."""
+        """Whether something may be quoted now that could not while orders were leaving.
+
+        Orders leave together: the last of them asks, and whatever else wakes the strategy.
+        """
         approved = self._approved
         if approved is None or self.hedger is not None:
             return True
         sums = self.keeper.orders.sums(self.market)
-        return not needs_nothing(approved, sums, self.reconcile_params)
+        return not (sums.is_leaving or needs_nothing(approved, sums, self.reconcile_params))
 
     def _wish(self, view: View, step: Step) -> Ladder:
         """What the plugin wishes. Whatever it raises costs it the market, never the engine."""

@@ -50,6 +50,7 @@ class Kind(StrEnum):
 
 _CHANGED = Kind.CHANGED
 
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What a fact did. `new_fill` is there to be booked, exactly once over all paths."""
 

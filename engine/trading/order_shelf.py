@@ -101,9 +101,11 @@ class Shelf:
 
     def stray_of(self, market: str, client_id: str, venue_id: str) -> Order | None:
         """The stray that this pair of ids shows to be an order with a name."""
-        stray = self._orders.get(self._by_venue_id.get((market, venue_id), ""))
-        is_named = bool(client_id) and stray is not None and stray.client_id != client_id
-        return stray if is_named and stray is not None and self.is_stray(stray) else None
+        known = self._by_venue_id.get((market, venue_id), "")
+        if not client_id or known == client_id:
+            return None
+        stray = self._orders.get(known)
+        return stray if stray is not None and self.is_stray(stray) else None
 
     def new_key(self, market: str, client_id: str, venue_id: str) -> str:
         if client_id and client_id not in self._orders:

@@ -75,8 +75,8 @@ class Quoter:
         self.last: Decision | None = None
         self.nonsense = 0
         self.own: OwnLevels = {}
-        self._own_bid_ticks: tuple[Tick, ...] = ()
-        self._own_ask_ticks: tuple[Tick, ...] = ()
+        self._own_ticks: tuple[tuple[Tick, ...], tuple[Tick, ...]] = (), ()
+        self._own_ticks_of: OwnLevels = self.own
         self.vouched_ns: Ns = 0
         self._seen: tuple[Tick, Tick, float] = (0, 0, 0.0)
         self._slept_on: Top = (0, 0, 0, 0)
@@ -160,10 +160,7 @@ class Quoter:
 
     def note_own(self, own: OwnLevels) -> None:
         """What of the public book is ours; the same object means that nothing has changed."""
-        if own is not self.own:
-            self.own = own
-            self._own_bid_ticks = tuple(tick for side, tick in own if side is BUY)
-            self._own_ask_ticks = tuple(tick for side, tick in own if side is SELL)
+        self.own = own
 
     def heed(self, bands: Bands) -> None:
         """Other bands from now on, for the gate and whoever advises, too."""
@@ -213,6 +210,7 @@ class Quoter:
         zone = bands.zone(position_lots)
         lean = self.guidance.lean(now_ns, position_lots, zone)
         near, middle, far = market.depths(DEPTHS_BPS)
+        own_bid_ticks, own_ask_ticks = self._ticks_of_own()
         return View(
             now_ns=now_ns,
             instrument=self.setup.instrument,
@@ -225,8 +223,8 @@ class Quoter:
             imbalance=0.5 if imbalance is None else imbalance,
             volatility=features.volatility_ticks(now_ns),
             depth_lots=(near, middle, far),
-            own_bid_ticks=self._own_bid_ticks,
-            own_ask_ticks=self._own_ask_ticks,
+            own_bid_ticks=own_bid_ticks,
+            own_ask_ticks=own_ask_ticks,
             position_lots=position_lots,
             bands=bands,
             zone=zone,
@@ -246,6 +244,15 @@ class Quoter:
         if period_ns:
             self._timer_due_ns = next_turn_ns(view.now_ns, period_ns, self.phase_ppm)
         return self.setup.strategy.quote(view)
+
+    def _ticks_of_own(self) -> tuple[tuple[Tick, ...], tuple[Tick, ...]]:
+        """(bids, asks) where our orders stand, worked out once for what is ours."""
+        own = self.own
+        if own is not self._own_ticks_of:
+            bids = tuple([tick for side, tick in own if side is BUY])
+            self._own_ticks = bids, tuple([tick for side, tick in own if side is SELL])
+            self._own_ticks_of = own
+        return self._own_ticks
 
     def _top(self) -> Book | BookView:
         """Where the market's best prices without us are: in the book, unless we stand there."""
