@@ -189,8 +189,10 @@ class Maker:
         approved = self._approved
         if approved is None or self.hedger is not None:
             return True
-        sums = self.keeper.orders.sums(self.market)
-        return not (sums.is_leaving or needs_nothing(approved, sums, self.reconcile_params))
+        orders, market = self.keeper.orders, self.market
+        if orders.has_leaving(market):
+            return False
+        return not needs_nothing(approved, orders.sums(market), self.reconcile_params)
 
     def _wish(self, view: View, step: Step) -> Ladder:
         """What the plugin wishes. Whatever it raises costs it the market, never the engine."""

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from engine.trading.order_sums import OrderSums, sums_of
-from engine.trading.order_table import LIVE, Order
+from engine.trading.order_table import LIVE, Order, Status
 from engine.values.units import Lot, Ns, Side, Tick
 
 OwnLevels: TypeAlias = dict[tuple[Side, Tick], Lot]
 Shown: TypeAlias = tuple[Side, Tick, Lot]
 NO_LEVELS: OwnLevels = {}
 """Shared by all markets that have shown nothing: read it only."""
+_CANCEL_SENT = Status.CANCEL_SENT
 
 
 class Shelf:
@@ -44,6 +45,13 @@ class Shelf:
         """Whether there is one: usually the first that is looked at."""
         for client_id in self._active.get(market, ()):
             if self._orders[client_id].status in LIVE:
+                return True
+        return False
+
+    def has_leaving(self, market: str) -> bool:
+        """Whether the end of one was asked for, and the venue has not answered yet."""
+        for client_id in self._active.get(market, ()):
+            if self._orders[client_id].status is _CANCEL_SENT:
                 return True
         return False
 

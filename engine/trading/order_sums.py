@@ -8,14 +8,12 @@ from engine.trading.order_table import LIVE, Order, Status
 from engine.values.units import BUY, Lot, Tick
 
 _STANDING = frozenset({Status.OPEN, Status.PARTIAL})
-_CANCEL_SENT = Status.CANCEL_SENT
 
 
 class OrderSums(msgspec.Struct, frozen=True, kw_only=True):
     """`active` are live orders and ended ones whose fills have not all arrived.
 
     `is_calm` says that all live ones stand in the book by the venue's own word: none is awaited.
-    `is_leaving`: the end of one of them was asked for, and the venue has not answered yet.
 
     `working_*_lots` is what may still change the booked position (law 3). `bid_tick` is the highest
     and `ask_tick` the lowest of the orders that may be live, 0 for none. Shared by all who ask:
@@ -29,14 +27,13 @@ class OrderSums(msgspec.Struct, frozen=True, kw_only=True):
     bid_tick: Tick
     ask_tick: Tick
     is_calm: bool
-    is_leaving: bool
 
 
 def sums_of(orders: Iterable[Order]) -> OrderSums:
     active = tuple(orders)
     live: list[Order] = []
     bid_lots = ask_lots = bid_tick = ask_tick = 0
-    is_calm, is_leaving = True, False
+    is_calm = True
     for order in active:
         # `left_lots`, `working_lots` and `is_live` of each order, without asking it for them: this
         # is walked after every fact about any of them.
@@ -46,8 +43,7 @@ def sums_of(orders: Iterable[Order]) -> OrderSums:
         if status in LIVE:
             working_lots += left_lots
             live.append(order)
-            if status not in _STANDING:
-                is_calm, is_leaving = False, is_leaving or status is _CANCEL_SENT
+            is_calm = is_calm and status in _STANDING
             if side is BUY:
                 bid_tick = tick if tick > bid_tick else bid_tick
             elif not ask_tick or tick < ask_tick:
@@ -64,5 +60,4 @@ def sums_of(orders: Iterable[Order]) -> OrderSums:
         bid_tick=bid_tick,
         ask_tick=ask_tick,
         is_calm=is_calm,
-        is_leaving=is_leaving,
     )

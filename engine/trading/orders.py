@@ -187,8 +187,10 @@ class Orders:
         return list(self._shelf.sums(market).live)
 
     def has_live(self, market: str) -> bool:
-        """Whether there is one at all: cheaper than to count them."""
         return self._shelf.has_live(market)
+
+    def has_leaving(self, market: str) -> bool:
+        return self._shelf.has_leaving(market)
 
     def sums(self, market: str) -> OrderSums:
         """All of that and what it adds up to, counted anew only after a change."""

@@ -50,7 +50,7 @@ def reconcile(
     an order that is leaving or in doubt is occupied: its successor waits. New orders are post-only.
     """
     live = sums.active
-    if _stands_as_wished(approved, live, params):
+    if _best_stand(approved, sums) and _stands_as_wished(approved, live, params):
         return []
     market = approved.market
     levels = _levels(approved)
@@ -83,6 +83,13 @@ def reconcile(
             )
         )
     return commands
+
+
+def _best_stand(approved: Approved, sums: OrderSums) -> bool:
+    """Whether the best of our orders are where the best levels are: else not all is as wished."""
+    bids, asks = approved.ladder.bids, approved.ladder.asks
+    bid_tick, ask_tick = (bids[0].tick if bids else 0), (asks[0].tick if asks else 0)
+    return sums.bid_tick == bid_tick and sums.ask_tick == ask_tick
 
 
 def needs_nothing(approved: Approved, sums: OrderSums, params: ReconcileParams) -> bool:
