@@ -21,20 +21,17 @@ from tests.sim.world import World
 BOOK_AND_FEATURES = ("engine.market.book", "engine.market.features")
 OF_A_QUIET_DELTA = {
     "engine.core": {"Engine.process", "Engine._on_market"},
-    "engine.trading.links": {"VenueLinks.__getitem__", "Link.alive"},
+    "engine.trading.links": {"Link.alive"},
     "engine.trading.quoter": {
         "Quoter.on_delta",
         "Quoter._after_book",
         "Quoter._feel",
         "Quoter.wake_cause",
-        "_top_of",
     },
     "engine.market.delay": {"DelayMeter.observe"},
     "engine.market.second_stream": {"SecondStream.on_book"},
-    "engine.trading.maker": {"Maker.standing", "Maker.look", "Maker._note_state"},
-    "engine.trading.standing": {"Standing.settle", "Standing.may_quote", "Standing.state"},
-    "engine.trading.orders": {"Orders.has_live"},
-    "engine.trading.order_shelf": {"Shelf.has_live"},
+    "engine.trading.maker": {"Maker.see"},
+    "engine.trading.standing": {"Standing.may_quote"},
 }
 """Perception, the question whether to wake, and whether we may quote at all: nothing else."""
 

@@ -58,6 +58,16 @@ class Maker:
     def standing(self) -> Standing:
         return self.quoter.standing
 
+    def see(self, now_ns: Ns, step: Step) -> None:
+        """After a fact of the market alone: where we could quote and still can, no state moves."""
+        if self._is_barred or not self.quoter.standing.may_quote:
+            self.look(now_ns, step)
+            return
+        cause = self.quoter.wake_cause(now_ns)
+        if cause:
+            self._decide(cause, now_ns, step)
+            self._note_state(now_ns, step)
+
     def look(self, now_ns: Ns, step: Step, cause: str = "") -> None:
         """After any fact about this market: quote, pull, or leave everything as it is."""
         if not self.standing.may_quote:
