@@ -1,6 +1,7 @@
 """Where orders are kept and found again: by our id, by the venue's, by market while they matter."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import TypeAlias
 
 from engine.trading.order_sums import OrderSums, sums_of
@@ -34,7 +35,8 @@ class Shelf:
         sums = self._sums.get(market)
         if sums is None:
             active = self._active.get(market, ())
-            sums = self._sums[market] = sums_of(self._orders[client_id] for client_id in active)
+            orders = self._orders
+            sums = self._sums[market] = sums_of([orders[client_id] for client_id in active])
         return sums
 
     def own_levels(self, market: str) -> OwnLevels:
@@ -91,7 +93,9 @@ class Shelf:
         return order
 
     def ended_before(self, before_ns: Ns) -> list[str]:
-        return [client_id for client_id, at_ns in self._ended.items() if at_ns < before_ns]
+        """Those that stand in front of all that ended later: time does not go back."""
+        old = takewhile(lambda ended: ended[1] < before_ns, self._ended.items())
+        return [client_id for client_id, _ in old]
 
     def find(self, market: str, client_id: str, venue_id: str) -> Order | None:
         """The order that the venue means; its own id is the surer name.

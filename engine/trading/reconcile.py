@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from engine.trading.order_sums import OrderSums
-from engine.trading.order_table import LIVE, During, Order, Status
+from engine.trading.order_table import During, Order, Status
 from engine.trading.risk import Approved
 from engine.values.commands import Cancel, Command, Place
 from engine.values.intents import Level
@@ -54,7 +54,7 @@ def reconcile(
         return []
     market = approved.market
     levels = _levels(approved)
-    stands, leaving = _sorted_out(levels, live, params)
+    stands, leaving = _sorted_out(levels, sums.live, params)
     commands: list[Command] = [
         Cancel(market=market, client_id=order.client_id, at_ns=now_ns)
         for order in leaving
@@ -138,8 +138,8 @@ def _sorted_out(
     wished = {(side, level.tick): level.lots for side, level in levels}
     stands: dict[_Place, Lot] = {}
     seconds: dict[_Place, Order] = {}
-    leaving = []
-    ours = [order for order in live if order.status in LIVE and not order.is_external]
+    leaving: list[Order] = []
+    ours = [order for order in live if not order.is_external]
     ours.sort(key=_by_age)
     for order in ours:
         key = order.side, order.tick
