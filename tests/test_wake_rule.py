@@ -18,7 +18,7 @@ from tests.sim.calm import quoting
 from tests.sim.venue import MARKET
 from tests.sim.world import World
 
-BOOK_AND_FEATURES = ("engine.market.book", "engine.market.features")
+BOOK_AND_FEATURES = ("engine.market.book", "engine.market.depth", "engine.market.features")
 OF_A_QUIET_DELTA = {
     "engine.core": {"Engine.process", "Engine._on_market"},
     "engine.trading.links": {"Link.alive"},
