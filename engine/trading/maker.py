@@ -194,13 +194,13 @@ class Maker:
     def _is_waiting(self) -> bool:
         """Whether something may be quoted now that could not while orders were leaving.
 
-        Orders leave together: the last of them asks, and whatever else wakes the strategy.
+        Orders leave together: the last of them asks. The timer does for one that never answers.
         """
         approved = self._approved
         if approved is None or self.hedger is not None:
             return True
         orders, market = self.keeper.orders, self.market
-        if orders.has_leaving(market):
+        if self.quoter.setup.strategy.wake.timer_ns and orders.has_leaving(market):
             return False
         return not needs_nothing(approved, orders.sums(market), self.reconcile_params)
 
