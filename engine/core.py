@@ -94,7 +94,7 @@ class Engine:
                 self.neighbours.on_top(fact)
             return
         quoter = maker.quoter
-        self.links[quoter.setup.instrument.venue][ev.Stream.PUBLIC].alive(fact.at_ns)
+        quoter.link.alive(fact.at_ns)
         match fact:
             case ev.BookDelta():
                 quoter.on_delta(fact)
@@ -110,7 +110,7 @@ class Engine:
                 return
             case _:
                 assert_never(fact)
-        maker.look(self.now_ns, step)
+        maker.see(self.now_ns, step)
 
     def _on_order(self, fact: ev.OrderFact, step: Step) -> None:
         if (maker := self.makers.get(fact.market)) is not None:
@@ -207,7 +207,8 @@ class Engine:
                 self._ask(fact.venue, step)
             case ev.Disconnected():
                 link.disconnected(fact.reason)
-                self._lose_books(fact, step)
+                if fact.stream is ev.Stream.PUBLIC:
+                    self._lose_books(fact, step)
                 self._judge_links(step)
             case _:
                 assert_never(fact)
@@ -221,8 +222,6 @@ class Engine:
 
     def _lose_books(self, fact: ev.Disconnected, step: Step) -> None:
         """What a book's wire may have missed is unknown: only a snapshot starts the book again."""
-        if fact.stream is not ev.Stream.PUBLIC:
-            return
         for maker in self.makers.values():
             if maker.quoter.setup.instrument.venue == fact.venue:
                 why, at_ns = f"disconnected: {fact.reason}", fact.at_ns
@@ -270,6 +269,7 @@ class Engine:
                 maker = Maker(Quoter(setup), keeper, self.ids, self.params.maker)
                 maker.quoter.phase_ppm = PPM * len(self.makers) // len(setups)
                 self.makers[maker.market] = maker
+                maker.quoter.link = self.links[venue][ev.Stream.PUBLIC]
 
     def _remember(self, record: Record) -> None:
         """Starting is recovering: what the journal holds goes through the same joins."""

@@ -18,23 +18,20 @@ from tests.sim.calm import quoting
 from tests.sim.venue import MARKET
 from tests.sim.world import World
 
-BOOK_AND_FEATURES = ("engine.market.book", "engine.market.features")
+BOOK_AND_FEATURES = ("engine.market.book", "engine.market.depth", "engine.market.features")
 OF_A_QUIET_DELTA = {
     "engine.core": {"Engine.process", "Engine._on_market"},
-    "engine.trading.links": {"VenueLinks.__getitem__", "Link.alive"},
+    "engine.trading.links": {"Link.alive"},
     "engine.trading.quoter": {
         "Quoter.on_delta",
         "Quoter._after_book",
         "Quoter._feel",
         "Quoter.wake_cause",
-        "_top_of",
     },
     "engine.market.delay": {"DelayMeter.observe"},
     "engine.market.second_stream": {"SecondStream.on_book"},
-    "engine.trading.maker": {"Maker.standing", "Maker.look", "Maker._note_state"},
-    "engine.trading.standing": {"Standing.settle", "Standing.may_quote", "Standing.state"},
-    "engine.trading.orders": {"Orders.has_live"},
-    "engine.trading.order_shelf": {"Shelf.has_live"},
+    "engine.trading.maker": {"Maker.see"},
+    "engine.trading.standing": {"Standing.may_quote"},
 }
 """Perception, the question whether to wake, and whether we may quote at all: nothing else."""
 
@@ -125,6 +122,10 @@ def test_a_top_that_moves_does_wake_the_strategy(world: World) -> None:
 def leaves(world: World, order: Order) -> Step:
     """We have asked the venue to end this order, and now it says that it has."""
     world.keeper.orders.cancel_sent(order.client_id, world.now)
+    return has_left(world, order)
+
+
+def has_left(world: World, order: Order) -> Step:
     word = OrderReport(
         market=MARKET, client_id=order.client_id, venue_id=order.venue_id or "v", at_ns=world.now,
         update_ns=world.now, state=OrderState.CANCELED, side=order.side, tick=order.tick,
@@ -148,3 +149,12 @@ def test_an_order_that_leaves_wakes_nobody_where_all_that_may_stand_does(world: 
     )  # fmt: skip
     step = leaves(world, world.keeper.orders.intend(stray))
     assert (step.decided, step.commands) == ("", [])
+
+
+def test_of_orders_that_leave_together_the_last_asks_for_those_who_wait(world: World) -> None:
+    first, second = world.keeper.orders.live(MARKET)[:2]
+    for order in (first, second):
+        world.keeper.orders.cancel_sent(order.client_id, world.now)
+    step = has_left(world, first)
+    assert (step.decided, step.commands) == ("", [])
+    assert has_left(world, second).decided == MARKET

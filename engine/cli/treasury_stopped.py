@@ -174,6 +174,7 @@ class _Account:
         plain = {"at": at, "balances": list(self._balances()), "books": [],
                  "may_fill": list(self._may_fill())}  # fmt: skip
         table = self._steward.account(plain, moment_text)
+        del table["locks"]  # of what is locked today's files speak
         for row in table["balances"]:
             if "working" in row:
                 row["working"] = min(row["working"], row["amount"], key=Decimal)

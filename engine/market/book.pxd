@@ -13,7 +13,7 @@ cdef class HalfBook:
     cdef _forget_farthest(self)
     @cython.locals(depth=Depth, place=Py_ssize_t)
     cdef tuple best_without(self, side, own)
-    @cython.locals(depth=Depth, depths=list, inside=Py_ssize_t, begin=Py_ssize_t, sign=object)
+    @cython.locals(depth=Depth, depths=list, inside=Py_ssize_t, begin=Py_ssize_t, place=Py_ssize_t, mine=list, sign=object)
     cdef list depths_without(self, side, own, middle, reaches_bps)
 
 cdef class Book:

@@ -69,15 +69,18 @@ class HalfBook:
         sign, depth, total = self.sign, self.depth, 0
         depths: list[Lot] = []
         inside = depth.count
-        mine = [(sign * tick, lots) for (each, tick), lots in own.items() if each is side]
+        mine = []
+        for (each, tick), lots in own.items():
+            if each is side:
+                mine.append((depth.place_of(sign * tick), min(lots, depth.lots_at(tick))))
         for bps in reaches_bps:
             # key * 2 * BPS >= sign * middle * (BPS - sign * bps), as a bound of whole ticks
             nearest = -(sign * middle * (sign * bps - BPS) // (2 * BPS))
             begin = min(inside, depth.place_of(nearest))
             total += depth.lots_between(begin, inside)
-            for key, lots in mine:
-                if begin <= depth.place_of(key) < inside:
-                    total -= min(lots, depth.lots_at(sign * key))
+            for place, lots in mine:
+                if begin <= place < inside:
+                    total -= lots
             inside = begin
             depths.append(total)
         return depths

@@ -23,6 +23,14 @@ cdef class Features:
     cdef Volatility _volatility
     cdef Decayed _order_flow, _signed, _volume
     cdef public long long bid_tick, bid_lots, ask_tick, ask_lots, order_flow_last
+    cdef long long _marked_bid, _marked_bid_lots, _marked_ask, _marked_ask_lots
+    cdef long long _saw_bid, _saw_bid_lots, _saw_ask, _saw_ask_lots
+
+    cpdef mark(self)
+    @cython.locals(same_sizes=bint)
+    cpdef bint has_left_mark(self) except -1
+    @cython.locals(bid=cython.longlong, bid_lots=cython.longlong, ask=cython.longlong, ask_lots=cython.longlong, same_sizes=bint)
+    cpdef bint saw(self, Book book) except -1
 
     cpdef on_book(self, book, long long at_ns)
     cpdef on_whole_book(self, Book book, long long at_ns)

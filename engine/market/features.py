@@ -106,6 +106,38 @@ class Features:
         self.ask_tick: Tick = 0
         self.ask_lots: Lot = 0
         self.order_flow_last: Lot = 0
+        self._marked_bid: Tick = 0
+        self._marked_bid_lots: Lot = 0
+        self._marked_ask: Tick = 0
+        self._marked_ask_lots: Lot = 0
+        self._saw_bid: Tick = 0
+        self._saw_bid_lots: Lot = 0
+        self._saw_ask: Tick = 0
+        self._saw_ask_lots: Lot = 0
+
+    def mark(self) -> None:
+        """Remember the top as it is."""
+        self._marked_bid, self._marked_bid_lots = self.bid_tick, self.bid_lots
+        self._marked_ask, self._marked_ask_lots = self.ask_tick, self.ask_lots
+
+    def has_left_mark(self) -> bool:
+        """Whether the top is another than at the last `mark`; 0 everywhere before the first."""
+        same_sizes = (
+            self.bid_lots == self._marked_bid_lots and self.ask_lots == self._marked_ask_lots
+        )
+        return not (
+            same_sizes and self.bid_tick == self._marked_bid and self.ask_tick == self._marked_ask
+        )
+
+    def saw(self, book: Book) -> bool:
+        """Whether the whole book's top is the one of the last call. From now on it is."""
+        bid, bid_lots, ask, ask_lots = book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots
+        same_sizes = bid_lots == self._saw_bid_lots and ask_lots == self._saw_ask_lots
+        if same_sizes and bid == self._saw_bid and ask == self._saw_ask:
+            return True
+        self._saw_bid, self._saw_bid_lots = bid, bid_lots
+        self._saw_ask, self._saw_ask_lots = ask, ask_lots
+        return False
 
     def on_book(self, book: Book | BookView, at_ns: Ns) -> None:
         """After each message that was applied. Ends at once where the top has not changed."""

@@ -37,6 +37,7 @@ KERNELS = (
     "engine.trading.risk",
     "engine.trading.risk_checks",
     "engine.trading.risk_cut",
+    "engine.trading.risk_sanity",
     "engine.trading.risk_watch",
     "engine.treasury.bands",
     "strategies.ladder",

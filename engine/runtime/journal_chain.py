@@ -88,7 +88,9 @@ def encode(record: Record, head: Head, now_ns: Ns, redact: Redact | None = None)
     """The row that stores `record` right after `head`. `now_ns` dates what carries no moment."""
     seq, body, kind = head.count + 1, _encoder.encode(record), type(record).__name__
     if redact is not None:
-        body = redact(body.decode()).encode()
+        text = body.decode()
+        clean = redact(text)
+        body = body if clean is text else clean.encode()
     if isinstance(record, OrderIntent):
         at_ns, market = record.order.at_ns, record.order.market
     else:

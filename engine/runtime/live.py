@@ -23,6 +23,7 @@ from engine.runtime.consumer import Consumer
 from engine.runtime.hang import HangGuard
 from engine.runtime.inbox import Inbox
 from engine.runtime.journal import JournalFailed, JournalFull, SqliteJournal
+from engine.runtime.keeping import Keeping
 from engine.runtime.recorder import Recorder
 from engine.runtime.rehearsal import Rehearsal
 from engine.runtime.sender import Sender
@@ -77,7 +78,7 @@ class Live:
         self.slowest_ns: Ns = 0
         self.processed = 0
         self._venues = venues
-        self._journal = journal
+        self._journal, self._keeping = journal, Keeping(journal)
         self._params = params
         self._senders = {
             venue.name: Sender(venue.gateway, journal, self.inbox, clock) for venue in venues
@@ -112,7 +113,7 @@ class Live:
 
     async def durable(self) -> None:
         """Return when what has been processed so far would survive `kill -9`."""
-        await self._journal.commit()
+        await self._keeping.commit()
 
     def _on_signal(self, name: str) -> None:
         """The first asks for the orderly end, the second leaves at once."""
@@ -200,7 +201,7 @@ class Live:
         if step.commands:
             self._keep_and_send(step)
         elif step.records:
-            self._journal.append(step.records)
+            self._keeping.keep(step.records)
         for alert in step.alerts:
             self._tell(alert)
         if self.heart is not None and isinstance(event, Timer):
@@ -220,9 +221,10 @@ class Live:
         after: list[Record] = []
         for record in step.records:
             (after if type(record) in AFTER_BYTES else before).append(record)
-        self._journal.append(before)
+        if before:
+            self._keeping.keep_now(before)
         self._send(step.commands)
-        self._journal.append(after)
+        self._keeping.keep(after)
 
     def _heed_queue(self, timer: Timer) -> None:
         """A timer that waited shows how late we are: nothing is quoted on a past (law 6)."""
@@ -252,6 +254,7 @@ class Live:
         due_ns = self.clock.now_ns() + period_ns
         while True:
             await asyncio.sleep(max(0, due_ns - self.clock.now_ns()) / NS_PER_S)
+            self._keeping.check()
             now_ns = self.clock.now_ns()
             self.inbox.put(Timer(at_ns=now_ns))
             if now_ns - due_ns > LAG_NS_TOLD:
@@ -272,9 +275,8 @@ class Live:
 
     async def _cancel_everything(self) -> None:
         """The last thing a broken engine does. Every market is tried, whatever the others say."""
-        now_ns = self.clock.now_ns()
         wishes = [
-            venue.gateway.execute(CancelAll(market=market, at_ns=now_ns))
+            venue.gateway.execute(CancelAll(market=market, at_ns=self.clock.now_ns()))
             for venue in self._venues
             for market in venue.markets
         ]
@@ -288,7 +290,7 @@ class Live:
         """The last record. A journal that takes no more must not hide why we end."""
         ended = SessionEnded(at_ns=self.clock.now_ns(), open_orders=open_orders, reason=reason)
         with suppress(JournalFailed, JournalFull):
-            self._journal.append([ended])
+            self._keeping.keep_now([ended])
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

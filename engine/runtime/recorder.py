@@ -126,7 +126,11 @@ class _Encoding:
         return told
 
     def _clean(self, body: bytes) -> bytes:
-        return body if self._redact is None else self._redact(body.decode()).encode()
+        if self._redact is None:
+            return body
+        text = body.decode()
+        clean = self._redact(text)
+        return body if clean is text else clean.encode()
 
 
 def _moment_ns(each: Event | Step) -> Ns:

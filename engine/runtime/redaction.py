@@ -42,6 +42,8 @@ class Redactor:
     def __init__(self) -> None:
         self._forms: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
+        self._signs: tuple[str, ...] = ()
+        """Whatever the pattern finds contains one of these: to look for them is far cheaper."""
 
     def __repr__(self) -> str:
         return f"<redactor of {len(self._forms)} forms>"
@@ -58,12 +60,17 @@ class Redactor:
         cut = {
             form[:CUT_CHARACTERS_MIN] for form in longest_first if len(form) > CUT_CHARACTERS_MIN
         }
+        self._signs = tuple({form[:CUT_CHARACTERS_MIN] for form in longest_first})
         patterns = [re.escape(form) for form in longest_first]
         patterns += [re.escape(start) + CUT_TAIL for start in sorted(cut)]
         self._pattern = re.compile("|".join(patterns))
 
     def redact(self, text: str) -> str:
-        return self._pattern.sub(HIDDEN, text) if self._pattern else text
+        """Hardly any text has a secret in it, and each record of the journal is asked."""
+        for sign in self._signs:
+            if sign in text:
+                return self._pattern.sub(HIDDEN, text) if self._pattern else text
+        return text
 
     def traceback(self, error: BaseException) -> str:
         """The error's traceback as text that may be shown."""

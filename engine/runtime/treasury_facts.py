@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from engine.runtime.locks_told import LockTold, locks_told
 from engine.runtime.person_file import read_bytes
 from engine.runtime.treasury_file import TreasuryFile
 from engine.treasury.amounts import Asset, Price
@@ -95,6 +96,7 @@ class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """`covered`: by asset, what hedges stand against. `mids`: the last of books that lost a side.
 
     `reviewed`: the prices at which the limits in money were last made; left out, today's.
+    `locks`: all that is locked, in place of `locks.csv`; left out, what stands there.
     """
 
     at: datetime
@@ -107,6 +109,7 @@ class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     spent: list[SpentRow] = []
     volumes: list[VolumeRow] = []
     reviewed: list[PriceRow] = []
+    locks: list[LockTold] | None = None
 
 
 def facts_file(path: Path) -> FactsFile:
@@ -140,6 +143,9 @@ def told(holdings: Holdings, facts: FactsFile, name: str) -> Iterator[str]:
     """Tell the keeper each fact in turn, and yield what it was. Raises UserError naming a row."""
     at_ns = moment_ns(facts.at, f"{name}: at")
     holdings.pass_time(at_ns)
+    if facts.locks is not None:
+        holdings.learn(locks_told(facts.locks, holdings.scheme, at_ns, name))
+        yield f"{name}: locks"
     for index, row in enumerate(facts.books):
         if row.quote == holdings.scheme.money.name and row.asset in holdings.scheme.assets:
             holdings.book(_book(row, holdings.scheme, f"{name}: books[{index}]"))

@@ -32,7 +32,7 @@ cdef class Lane:
     cdef double _microprice_moved, _microprice_seen
 
     cpdef enter(self)
-    @cython.locals(book=Book, now_ns=cython.longlong)
+    @cython.locals(now_ns=cython.longlong)
     cpdef leave(self)
     cdef put(self, bint is_sell, long long tick, long long lots)
     cdef bint is_crossed(self, long long now_ns) except -1

@@ -54,7 +54,7 @@ class Lane:
         self._find_venue_top()
 
     def leave(self) -> None:
-        """Say what was heard. `_shown` is what the quoter last showed to the features."""
+        """Say what was heard, and that the features were shown the book as it is."""
         if self.heard_ns:
             self.link.alive(self.heard_ns)
         if self.ticked_ns:
@@ -65,9 +65,7 @@ class Lane:
         if self.book_ns:
             self.quoter.sequence, self.quoter.book_ns = self.sequence, self.book_ns
         if self._is_felt:
-            book = self.book
-            shown = book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots
-            self.quoter._shown = shown
+            self.features.saw(self.book)
 
     # --- at the venue ---------------------------------------------------------------------------
 

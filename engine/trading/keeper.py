@@ -32,7 +32,8 @@ from engine.values.step import Step
 from engine.values.units import NS_PER_S, Atoms, Lot, Ns, Side
 
 ENDED_KEPT_NS = 3_600 * NS_PER_S
-
+FAILURES = (OrderFailed, CancelFailed, QueryFailed)
+NO_NEWS = frozenset({Kind.UNCHANGED, Kind.DUPLICATE})
 CANCELED = "canceled"
 """Why a strategy is asked when an order has left whose place somebody may wait for."""
 FREEZING = {
@@ -69,7 +70,7 @@ class Keeper:
 
     def on_order(self, fact: OrderFact, quoter: Quoter, step: Step) -> str:
         """Join a fact about an order. Returns why the strategy is to be asked, "" for no cause."""
-        if isinstance(fact, OrderFailed | CancelFailed | QueryFailed) and fact.retry_after_ns:
+        if isinstance(fact, FAILURES) and fact.retry_after_ns:
             self._rest_ns = max(self._rest_ns, fact.at_ns + fact.retry_after_ns)
             quoter.standing.doubt("rate limit", f"the venue asks us to wait: {fact.code}")
         if isinstance(fact, QueryFailed) and not fact.client_id:
@@ -78,12 +79,12 @@ class Keeper:
         if isinstance(fact, OrderFailed) and _is_refusal(fact):
             side = change.after.side if change.after else Side.BUY
             quoter.gate.note("reject", side, fact.at_ns)
-        is_news = change.kind not in (Kind.UNCHANGED, Kind.DUPLICATE)
-        if is_news and not isinstance(fact, OrderSent):
+        if change.kind not in NO_NEWS and not isinstance(fact, OrderSent):
             step.records.append(fact)
         if change.new_fill is not None:
             self._book(change.new_fill, quoter)
-        self._consequences(fact, change, quoter, step)
+        if change.kind is not Kind.CHANGED or isinstance(fact, FAILURES):
+            self._consequences(fact, change, quoter, step)
         if change.new_fill is not None:
             return "fill"
         return CANCELED if _has_left(change) else ""
@@ -99,14 +100,13 @@ class Keeper:
         if change.kind in FREEZING and change.after is not None:
             quoter.standing.freeze(f"{FREEZING[change.kind]}: {change.after!r}")
         elif change.kind is Kind.REVIVED and change.after is not None:
-            self.orders.cancel_sent(change.after.client_id, fact.at_ns)
-            client_id = change.after.client_id
-            cancel = Cancel(market=fact.market, client_id=client_id, at_ns=fact.at_ns)
+            order = self.orders.cancel_sent(change.after.client_id, fact.at_ns)
+            cancel = Cancel(market=fact.market, client_id=order.client_id, at_ns=fact.at_ns)
             step.commands.append(cancel)
             step.records.append(cancel)
         elif change.kind is Kind.UNSOLICITED and change.after is not None:
             step.alert(fact.market, fact.at_ns, "warning", f"the venue ended {change.after!r}")
-        if isinstance(fact, OrderFailed | CancelFailed | QueryFailed):
+        if isinstance(fact, FAILURES):
             self._heed_fatal(fact, quoter, step)
 
     def _heed_fatal(

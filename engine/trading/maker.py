@@ -58,6 +58,16 @@ class Maker:
     def standing(self) -> Standing:
         return self.quoter.standing
 
+    def see(self, now_ns: Ns, step: Step) -> None:
+        """After a fact of the market alone: where we could quote and still can, no state moves."""
+        if self._is_barred or not self.quoter.standing.may_quote:
+            self.look(now_ns, step)
+            return
+        cause = self.quoter.wake_cause(now_ns)
+        if cause:
+            self._decide(cause, now_ns, step)
+            self._note_state(now_ns, step)
+
     def look(self, now_ns: Ns, step: Step, cause: str = "") -> None:
         """After any fact about this market: quote, pull, or leave everything as it is."""
         if not self.standing.may_quote:
@@ -182,12 +192,17 @@ class Maker:
             self._act(command, now_ns, changed, step)
 
     def _is_waiting(self) -> bool:
-        """Whether something may be quoted now that could not while an order was leaving."""
+        """Whether something may be quoted now that could not while orders were leaving.
+
+        Orders leave together: the last of them asks. The timer does for one that never answers.
+        """
         approved = self._approved
         if approved is None or self.hedger is not None:
             return True
-        sums = self.keeper.orders.sums(self.market)
-        return not needs_nothing(approved, sums, self.reconcile_params)
+        orders, market = self.keeper.orders, self.market
+        if self.quoter.setup.strategy.wake.timer_ns and orders.has_leaving(market):
+            return False
+        return not needs_nothing(approved, orders.sums(market), self.reconcile_params)
 
     def _wish(self, view: View, step: Step) -> Ladder:
         """What the plugin wishes. Whatever it raises costs it the market, never the engine."""

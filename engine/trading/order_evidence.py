@@ -22,6 +22,9 @@ _ENDED = {
     OrderState.REJECTED: Status.REJECTED,
     OrderState.EXPIRED: Status.EXPIRED,
 }
+# Named once: Python 3.11 takes longer to find a member in its enum than to use it.
+_FILLED = Status.FILLED
+_CUT_SHORT = frozenset({Status.CANCELED, Status.EXPIRED})
 
 
 class Kind(StrEnum):
@@ -43,6 +46,9 @@ class Kind(StrEnum):
     """An order or fill of this account that we never intended (P03)."""
     OVERFILL = "overfill"
     """More was filled than ordered (O22)."""
+
+
+_CHANGED = Kind.CHANGED
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,9 +77,8 @@ def adopted(key: str, fact: OrderReport | Fill) -> Order:
 def reported(order: Order, report: OrderReport) -> Order:
     """The venue's word joined. Nothing of it can take back what a newer one said."""
     ended = _ENDED.get(report.state)
-    filled = report.lots if ended is Status.FILLED else report.filled_lots
-    is_newer = (report.update_ns, report.tick) > (order.updated_ns, order.tick)
-    is_shaped_by_it = order.is_external and (is_newer or not order.lots)
+    filled = report.lots if ended is _FILLED else report.filled_lots
+    is_shaped_by_it = order.is_external and (_is_newer(report, order) or not order.lots)
     return msgspec.structs.replace(
         order,
         venue_id=order.venue_id or report.venue_id,
@@ -85,6 +90,10 @@ def reported(order: Order, report: OrderReport) -> Order:
         ended=_stronger_end(order.ended, ended),
         ended_lots=max(order.ended_lots, filled) if ended else order.ended_lots,
     )
+
+
+def _is_newer(report: OrderReport, order: Order) -> bool:
+    return (report.update_ns, report.tick) > (order.updated_ns, order.tick)
 
 
 def booked(order: Order, fill: Fill) -> Order:
@@ -149,10 +158,10 @@ def kind_of(before: Order | None, after: Order) -> Kind:
         return Kind.OVERFILL
     if after.is_live and not before.is_live:
         return Kind.REVIVED
-    has_just_ended = before.is_live and after.ended in (Status.CANCELED, Status.EXPIRED)
+    has_just_ended = before.is_live and after.ended in _CUT_SHORT
     if has_just_ended and not after.cancel_ns and not after.is_external:
         return Kind.UNSOLICITED
-    return Kind.CHANGED
+    return _CHANGED
 
 
 def kind_of_fill(before: Order | None, after: Order) -> Kind:
@@ -171,5 +180,6 @@ def kind_of_fill(before: Order | None, after: Order) -> Kind:
 
 
 def _stronger_end(one: Status | None, other: Status | None) -> Status | None:
-    ends = [end for end in (one, other) if end is not None]
-    return max(ends, key=END_RANK.__getitem__, default=None)
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=END_RANK.__getitem__)

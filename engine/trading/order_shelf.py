@@ -1,16 +1,18 @@
 """Where orders are kept and found again: by our id, by the venue's, by market while they matter."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 from typing import TypeAlias
 
 from engine.trading.order_sums import OrderSums, sums_of
-from engine.trading.order_table import LIVE, Order
+from engine.trading.order_table import LIVE, Order, Status
 from engine.values.units import Lot, Ns, Side, Tick
 
 OwnLevels: TypeAlias = dict[tuple[Side, Tick], Lot]
 Shown: TypeAlias = tuple[Side, Tick, Lot]
 NO_LEVELS: OwnLevels = {}
 """Shared by all markets that have shown nothing: read it only."""
+_CANCEL_SENT = Status.CANCEL_SENT
 
 
 class Shelf:
@@ -33,7 +35,8 @@ class Shelf:
         sums = self._sums.get(market)
         if sums is None:
             active = self._active.get(market, ())
-            sums = self._sums[market] = sums_of(self._orders[client_id] for client_id in active)
+            orders = self._orders
+            sums = self._sums[market] = sums_of([orders[client_id] for client_id in active])
         return sums
 
     def own_levels(self, market: str) -> OwnLevels:
@@ -47,20 +50,31 @@ class Shelf:
                 return True
         return False
 
+    def has_leaving(self, market: str) -> bool:
+        """Whether the end of one was asked for, and the venue has not answered yet."""
+        for client_id in self._active.get(market, ()):
+            if self._orders[client_id].status is _CANCEL_SENT:
+                return True
+        return False
+
     def all(self) -> list[Order]:
         """Every order, sorted by client id."""
         return [self._orders[client_id] for client_id in sorted(self._orders)]
 
     def put(self, order: Order, at_ns: Ns) -> None:
         """Keep this state of an order; at the limit the one that ended first is forgotten."""
-        client_id = order.client_id
-        self._show(self._orders.get(client_id), order)
+        client_id, market = order.client_id, order.market
+        before = self._orders.get(client_id)
+        self._show(before, order)
         self._orders[client_id] = order
-        self._sums.pop(order.market, None)
+        self._sums.pop(market, None)
         if order.venue_id:
-            self._by_venue_id[order.market, order.venue_id] = client_id
-        active = self._active.setdefault(order.market, {})
-        if _is_active(order):
+            self._by_venue_id[market, order.venue_id] = client_id
+        is_live = order.status in LIVE
+        if is_live and before is not None and before.status in LIVE:
+            return  # it stands among the active ones already
+        active = self._active.setdefault(market, {})
+        if is_live or order.working_lots > 0:
             active[client_id] = None
             self._ended.pop(client_id, None)
             return
@@ -79,7 +93,9 @@ class Shelf:
         return order
 
     def ended_before(self, before_ns: Ns) -> list[str]:
-        return [client_id for client_id, at_ns in self._ended.items() if at_ns < before_ns]
+        """Those that stand in front of all that ended later: time does not go back."""
+        old = takewhile(lambda ended: ended[1] < before_ns, self._ended.items())
+        return [client_id for client_id, _ in old]
 
     def find(self, market: str, client_id: str, venue_id: str) -> Order | None:
         """The order that the venue means; its own id is the surer name.
@@ -97,9 +113,11 @@ class Shelf:
 
     def stray_of(self, market: str, client_id: str, venue_id: str) -> Order | None:
         """The stray that this pair of ids shows to be an order with a name."""
-        stray = self._orders.get(self._by_venue_id.get((market, venue_id), ""))
-        is_named = bool(client_id) and stray is not None and stray.client_id != client_id
-        return stray if is_named and stray is not None and self.is_stray(stray) else None
+        known = self._by_venue_id.get((market, venue_id), "")
+        if not client_id or known == client_id:
+            return None
+        stray = self._orders.get(known)
+        return stray if stray is not None and self.is_stray(stray) else None
 
     def new_key(self, market: str, client_id: str, venue_id: str) -> str:
         if client_id and client_id not in self._orders:
@@ -121,9 +139,12 @@ class Shelf:
             if shown is None:
                 continue
             side, tick, lots = shown
-            own[side, tick] = own.get((side, tick), 0) + sign * lots
-            if not own[side, tick]:
-                del own[side, tick]
+            place = side, tick
+            stands = own.get(place, 0) + sign * lots
+            if stands:
+                own[place] = stands
+            else:
+                del own[place]
         self._own[order.market] = own
 
     def check(self) -> None:
@@ -152,8 +173,8 @@ def added_up(shown: Iterable[Shown]) -> OwnLevels:
 
 def _shown(order: Order) -> Shown | None:
     """Where the public book should show it, and how many lots of it."""
-    lots = order.left_lots
-    return (order.side, order.tick, lots) if lots and order.is_on_book else None
+    lots = order.left_lots if order.is_on_book else 0
+    return (order.side, order.tick, lots) if lots else None
 
 
 def _is_active(order: Order) -> bool:

@@ -85,7 +85,7 @@ class Orders:
         order = self._mine(client_id)
         asked = msgspec.structs.replace(
             order,
-            cancel_ns=max(order.cancel_ns, at_ns),
+            cancel_ns=at_ns if at_ns > order.cancel_ns else order.cancel_ns,
             is_amended=order.is_amended or during is During.AMEND,
         )
         return self._put(asked, at_ns)
@@ -123,7 +123,8 @@ class Orders:
     def _apply_report(self, report: OrderReport) -> Change:
         before = self._named(report)
         order = before if before is not None else adopted(self._new_key(report), report)
-        self._missing.pop(order.client_id, None)
+        if self._missing:
+            self._missing.pop(order.client_id, None)
         change = self._change(before, reported(order, report), report.at_ns)
         wanted = (order.side, order.tick, order.lots)
         if not order.is_external and wanted != (report.side, report.tick, report.lots):
@@ -142,8 +143,10 @@ class Orders:
         """The order that the fact is about, after joining to it what was a stray until now."""
         ids = (fact.market, fact.client_id, fact.venue_id)
         order = self._shelf.find(*ids)
+        if order is None:
+            return None
         stray = self._shelf.stray_of(*ids)
-        if stray is None or order is None:
+        if stray is None:
             return order
         named = order if order is not stray else adopted(fact.client_id, fact)
         self._shelf.remove(stray.client_id)
@@ -166,7 +169,7 @@ class Orders:
         """Settle first, so that an illegal move leaves nothing behind."""
         order = settled(order, self.params)
         self._shelf.put(order, at_ns)
-        if not order.is_live:
+        if (self._missing or self._asking) and not order.is_live:
             self._missing.pop(order.client_id, None)
             self._asking.pop(order.client_id, None)
         return order
@@ -184,8 +187,10 @@ class Orders:
         return list(self._shelf.sums(market).live)
 
     def has_live(self, market: str) -> bool:
-        """Whether there is one at all: cheaper than to count them."""
         return self._shelf.has_live(market)
+
+    def has_leaving(self, market: str) -> bool:
+        return self._shelf.has_leaving(market)
 
     def sums(self, market: str) -> OrderSums:
         """All of that and what it adds up to, counted anew only after a change."""

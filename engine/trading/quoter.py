@@ -4,11 +4,12 @@ import msgspec
 
 from engine.market.book import Book, BookView
 from engine.market.delay import DelayMeter, DelayParams
-from engine.market.features import Features, FeaturesParams, Top
+from engine.market.features import Features, FeaturesParams
 from engine.market.second_stream import SecondStream, SecondStreamParams
 from engine.trading.advice import Advice
 from engine.trading.guidance import Guidance
 from engine.trading.hedge_params import HedgeInstrument, HedgeParams
+from engine.trading.links import Link
 from engine.trading.risk import Gate
 from engine.trading.risk_rows import RiskRow
 from engine.trading.standing import Standing
@@ -31,6 +32,7 @@ from engine.values.units import BUY, SELL, Lot, Ns, Ppm, Side, Tick
 
 DEPTHS_BPS = (100, 200, 500)
 OwnLevels = dict[tuple[Side, Tick], Lot]
+_NEUTRAL = RatingLabel.NEUTRAL
 
 
 class MarketSetup(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +61,7 @@ class Quoter:
     """Perception and wish of one market. Holds no order and reaches no venue."""
 
     def __init__(self, setup: MarketSetup) -> None:
-        self.setup, self.bands = setup, setup.bands
+        self.setup, self.bands, self._strategy = setup, setup.bands, setup.strategy
         self.market = setup.instrument.market
         self.book = Book()
         self.features = Features(setup.features)
@@ -70,19 +72,19 @@ class Quoter:
         self.guidance = Guidance(setup.advice, self.gate)
         self.others: dict[str, Other] = {}
         self.grade = Grade.VERIFIED
+        self.link = Link()
+        """The wire that the book comes over: the venue's, once an engine runs this market."""
         self.sequence = 0
         self.book_ns: Ns = 0
         self.last: Decision | None = None
         self.nonsense = 0
         self.own: OwnLevels = {}
-        self._own_bid_ticks: tuple[Tick, ...] = ()
-        self._own_ask_ticks: tuple[Tick, ...] = ()
+        self._own_ticks: tuple[tuple[Tick, ...], tuple[Tick, ...]] = (), ()
+        self._own_ticks_of: OwnLevels = self.own
         self.vouched_ns: Ns = 0
         self._seen: tuple[Tick, Tick, float] = (0, 0, 0.0)
-        self._slept_on: Top = (0, 0, 0, 0)
-        self._shown: Top = (0, 0, 0, 0)
         self._shown_own: OwnLevels = self.own
-        self._seen_label = RatingLabel.NEUTRAL
+        self._seen_label = _NEUTRAL
         self.phase_ppm: Ppm = 0
         self._timer_due_ns: Ns = 0
 
@@ -124,30 +126,29 @@ class Quoter:
         self.sequence, self.book_ns = fact.sequence, fact.at_ns
         self.delay.observe(fact.at_ns, fact.venue_ns)
         self._feel(book, fact.at_ns)
+        standing = self.standing
         if book.is_crossed():
-            self.standing.doubt("crossed", f"bid {book.bid_tick} against ask {book.ask_tick}")
-        else:
-            self.standing.settle("crossed")
+            standing.doubt("crossed", f"bid {book.bid_tick} against ask {book.ask_tick}")
+        elif standing.doubts:
+            standing.settle("crossed")
         bid, ask = (book.bid_tick, book.bid_lots), (book.ask_tick, book.ask_lots)
         wrong = self.second_stream.on_book(fact.sequence, bid, ask, fact.at_ns)
         if wrong:
-            self.standing.doubt("second stream", wrong)
-        else:
-            self.standing.settle("second stream")
+            standing.doubt("second stream", wrong)
+        elif standing.doubts:
+            standing.settle("second stream")
 
     def _feel(self, book: Book, at_ns: Ns) -> None:
         """Show the features the top without us, unless it must be the one that they know.
 
         What stands at the best prices and what of it is ours make it, where we do not hide a price.
         """
-        shown, features = (
-            (book.bid_tick, book.bid_lots, book.ask_tick, book.ask_lots),
-            self.features,
-        )
-        is_known = shown == self._shown and self.own is self._shown_own
-        if is_known and (features.bid_tick, features.ask_tick) == (shown[0], shown[2]):
+        features, own = self.features, self.own
+        is_known = features.saw(book) and own is self._shown_own
+        is_felt = features.bid_tick == book.bid_tick and features.ask_tick == book.ask_tick
+        if is_known and is_felt:
             return
-        self._shown, self._shown_own = shown, self.own
+        self._shown_own = own
         features.on_book(self._top(), at_ns)
 
     def watch(self, now_ns: Ns) -> None:
@@ -160,10 +161,7 @@ class Quoter:
 
     def note_own(self, own: OwnLevels) -> None:
         """What of the public book is ours; the same object means that nothing has changed."""
-        if own is not self.own:
-            self.own = own
-            self._own_bid_ticks = tuple(tick for side, tick in own if side is BUY)
-            self._own_ask_ticks = tuple(tick for side, tick in own if side is SELL)
+        self.own = own
 
     def heed(self, bands: Bands) -> None:
         """Other bands from now on, for the gate and whoever advises, too."""
@@ -176,19 +174,18 @@ class Quoter:
 
     def wake_cause(self, now_ns: Ns) -> str:
         """Which wish of the strategy to be woken has come true; "" for none."""
-        wake, features = self.setup.strategy.wake, self.features
-        top = _top_of(features)
-        if top != self._slept_on:
+        wake, features, guidance = self._strategy.wake, self.features, self.guidance
+        if features.has_left_mark():
             cause = self._move(wake)
             if cause:
                 return cause
-            self._slept_on = top
-        if self.guidance.has_turned:
+            features.mark()
+        if guidance.has_turned:
             return "the playbook's lean changed"
         if wake.timer_ns and now_ns >= self._timer_due_ns:
             return "timer"
-        if self.guidance.has_rating or self._seen_label is not RatingLabel.NEUTRAL:
-            is_same = self.guidance.stance(now_ns).label is self._seen_label
+        if guidance.has_rating or self._seen_label is not _NEUTRAL:
+            is_same = guidance.stance(now_ns).label is self._seen_label
             return "" if is_same else "stance changed"
         return ""
 
@@ -213,6 +210,7 @@ class Quoter:
         zone = bands.zone(position_lots)
         lean = self.guidance.lean(now_ns, position_lots, zone)
         near, middle, far = market.depths(DEPTHS_BPS)
+        own_bid_ticks, own_ask_ticks = self._ticks_of_own()
         return View(
             now_ns=now_ns,
             instrument=self.setup.instrument,
@@ -225,8 +223,8 @@ class Quoter:
             imbalance=0.5 if imbalance is None else imbalance,
             volatility=features.volatility_ticks(now_ns),
             depth_lots=(near, middle, far),
-            own_bid_ticks=self._own_bid_ticks,
-            own_ask_ticks=self._own_ask_ticks,
+            own_bid_ticks=own_bid_ticks,
+            own_ask_ticks=own_ask_ticks,
             position_lots=position_lots,
             bands=bands,
             zone=zone,
@@ -239,13 +237,22 @@ class Quoter:
         """Ask the strategy. The caller guards against what a plugin may raise."""
         features = self.features
         self._seen = (features.bid_tick, features.ask_tick, features.microprice or 0.0)
-        self._slept_on = _top_of(features)
+        features.mark()
         self._seen_label = view.stance.label
         self.guidance.has_turned = False
-        period_ns = self.setup.strategy.wake.timer_ns
+        period_ns = self._strategy.wake.timer_ns
         if period_ns:
             self._timer_due_ns = next_turn_ns(view.now_ns, period_ns, self.phase_ppm)
-        return self.setup.strategy.quote(view)
+        return self._strategy.quote(view)
+
+    def _ticks_of_own(self) -> tuple[tuple[Tick, ...], tuple[Tick, ...]]:
+        """(bids, asks) where our orders stand, worked out once for what is ours."""
+        own = self.own
+        if own is not self._own_ticks_of:
+            bids = tuple([tick for side, tick in own if side is BUY])
+            self._own_ticks = bids, tuple([tick for side, tick in own if side is SELL])
+            self._own_ticks_of = own
+        return self._own_ticks
 
     def _top(self) -> Book | BookView:
         """Where the market's best prices without us are: in the book, unless we stand there."""
@@ -259,7 +266,3 @@ class Quoter:
         if not self.own or not self.setup.own_orders_show:
             return self.book
         return self.book.without(self.own)
-
-
-def _top_of(features: Features) -> Top:
-    return features.bid_tick, features.bid_lots, features.ask_tick, features.ask_lots

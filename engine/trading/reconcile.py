@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 
 from engine.trading.order_sums import OrderSums
-from engine.trading.order_table import LIVE, During, Order, Status
+from engine.trading.order_table import During, Order, Status
 from engine.trading.risk import Approved
 from engine.values.commands import Cancel, Command, Place
 from engine.values.intents import Level
@@ -50,11 +50,11 @@ def reconcile(
     an order that is leaving or in doubt is occupied: its successor waits. New orders are post-only.
     """
     live = sums.active
-    if _stands_as_wished(approved, live, params):
+    if _best_stand(approved, sums) and _stands_as_wished(approved, live, params):
         return []
     market = approved.market
     levels = _levels(approved)
-    stands, leaving = _sorted_out(levels, live, params)
+    stands, leaving = _sorted_out(levels, sums.live, params)
     commands: list[Command] = [
         Cancel(market=market, client_id=order.client_id, at_ns=now_ns)
         for order in leaving
@@ -83,6 +83,13 @@ def reconcile(
             )
         )
     return commands
+
+
+def _best_stand(approved: Approved, sums: OrderSums) -> bool:
+    """Whether the best of our orders are where the best levels are: else not all is as wished."""
+    bids, asks = approved.ladder.bids, approved.ladder.asks
+    bid_tick, ask_tick = (bids[0].tick if bids else 0), (asks[0].tick if asks else 0)
+    return sums.bid_tick == bid_tick and sums.ask_tick == ask_tick
 
 
 def needs_nothing(approved: Approved, sums: OrderSums, params: ReconcileParams) -> bool:
@@ -131,8 +138,8 @@ def _sorted_out(
     wished = {(side, level.tick): level.lots for side, level in levels}
     stands: dict[_Place, Lot] = {}
     seconds: dict[_Place, Order] = {}
-    leaving = []
-    ours = [order for order in live if order.status in LIVE and not order.is_external]
+    leaving: list[Order] = []
+    ours = [order for order in live if not order.is_external]
     ours.sort(key=_by_age)
     for order in ours:
         key = order.side, order.tick

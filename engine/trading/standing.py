@@ -82,7 +82,7 @@ class Standing:
         """Whether nothing, or nothing but these sources of doubt, stands against quoting."""
         latched = self.halted or self.frozen or self.stopping
         has_sight = self.is_reconciled and not self.private_down
-        return has_sight and not latched and self.doubts.keys() <= set(sources)
+        return has_sight and not latched and (not self.doubts or self.doubts.keys() <= {*sources})
 
     def state(self, has_quotes: bool) -> tuple[MarketState, str]:
         """The state and the reason that a person reads; the graver one wins."""

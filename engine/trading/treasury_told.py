@@ -13,6 +13,7 @@ from engine.values.treasury_words import (
     LimitMoved,
     LimitsSet,
     LimitWidened,
+    Lock,
     LockSet,
     ObligationPaid,
     ObligationSet,
@@ -26,6 +27,7 @@ WORDS = frozenset(get_args(TreasuryFact))
 REMEMBERED = (
     ObligationSet, ObligationPaid, LockSet, FloatSet, LimitsSet, LimitWidened, PriceReviewed,
     LimitMoved,
+    Lock,
 )  # fmt: skip
 """What of the treasury's own records a start tells it again; balances are seen anew."""
 PRICE_DECIMALS = DECIMALS_MAX - 6
@@ -123,6 +125,7 @@ def account_told(
         "balances": rows,
         "mids": mids,
         "volumes": volumes,
+        "locks": [_lock_told(row, facts, at) for row in facts.locks],
         "covered": covered,
         "spent": spent,
         "reviewed": reviewed,
@@ -143,3 +146,16 @@ def _price_text(price: Price, facts: Facts) -> str:
     tokens = price.base_atoms * 10**facts.scheme.money.exponent
     money = price.money_atoms * 10 ** (facts.scheme.asset(price.asset).exponent + PRICE_DECIMALS)
     return decimal_text(money // tokens, PRICE_DECIMALS)
+
+
+def _lock_told(row: Lock, facts: Facts, at: Callable[[Ns], str]) -> dict[str, Any]:
+    """As `engine.runtime.locks_told` reads it; a notice is rounded up to a whole second."""
+    return {
+        "name": row.name,
+        "kind": row.kind.value,
+        "place": row.place,
+        "asset": row.asset,
+        "amount": _text(facts, row.asset, row.atoms) if row.asset else "0",
+        "unwind_s": -(-row.unwind_ns // NS_PER_S),
+        "until": at(row.until_ns) if row.until_ns else None,
+    }
