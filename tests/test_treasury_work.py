@@ -353,3 +353,22 @@ def test_a_sale_where_no_market_of_ours_is_is_refused_when_it_is_asked_for():
     [refused] = world.of(WordRefused)
     assert refused.why == "venues: no market of ours at binance; there are: loopback"
     assert world.desk.proposals.get("p1") is None
+
+
+def test_a_sale_that_ended_says_in_tokens_how_much_was_done():
+    world = TreasuryWorld(begin=[ROSTER])
+    world.run(8)
+    signed_by_two(world, "p1", sale(world, 4 * M))
+    world.run(300)
+    assert status(world, "p1") is Status.DONE
+    assert world.desk.proposals["p1"].why == "4000000 of 4000000 BTT; all of it"
+
+
+def test_a_sale_whose_time_has_passed_says_so():
+    world = TreasuryWorld(begin=[ROSTER])
+    world.run(8)
+    late = msgspec.structs.replace(sale(world, 4 * M), until_ns=world.now - 1)
+    signed_by_two(world, "p1", late)
+    world.run(5)
+    assert status(world, "p1") is Status.FAILED
+    assert world.desk.proposals["p1"].why.endswith(" s, the time for it has passed")

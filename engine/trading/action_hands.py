@@ -37,7 +37,7 @@ from engine.values.action_words import (
 from engine.values.records import Record
 from engine.values.step import Step
 from engine.values.treasury_words import Bucket, FloatSet
-from engine.values.units import SELL, Atoms, Ns, Ppm
+from engine.values.units import SELL, Atoms, Ns, Ppm, decimal_text
 
 WHO = "engine"
 PARENT_CHARACTERS = 16
@@ -176,7 +176,9 @@ class Hands:
             return None
         if isinstance(action, Rebalance) and action.bucket == Bucket.FLOAT:
             self._move_floats(parent, proposal.reference, now_ns, step)
-        why = f"{parent.done_atoms} of {parent.plan.atoms} atoms; {parent.why}"
+        exponent = self._steward.treasury.holdings.scheme.asset(parent.plan.asset).exponent
+        did, all_of = (decimal_text(a, exponent) for a in (parent.done_atoms, parent.plan.atoms))
+        why = f"{did} of {all_of} {parent.plan.asset}; {parent.why}"
         ending = Ending.DONE if parent.state is DONE else Ending.FAILED
         return Result(ending=ending, has_moved=bool(parent.done_atoms), why=why)
 

@@ -50,9 +50,8 @@ def plan(order: Order, venues: Sequence[Venue], params: ExecutionParams) -> Pare
     found, count, span_ns = _estimated(order, venues, params)
     room_ns = order.until_ns - order.begin_ns
     if span_ns > room_ns:
-        raise NoPlan(
-            f"{count} children need {span_ns // NS_PER_S} s, there are {room_ns // NS_PER_S} s"
-        )
+        left = f"there are {room_ns // NS_PER_S} s" if room_ns > 0 else "the time for it has passed"
+        raise NoPlan(f"{count} children need {span_ns // NS_PER_S} s, {left}")
     limit = _limit(order, found)
     return ParentPlan(
         parent=order.parent,
