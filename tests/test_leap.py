@@ -1,7 +1,12 @@
 """Time that leaps, as for a machine that slept: the clock, and what the engine makes of it."""
 
+import asyncio
+
 import pytest
 
+from adapters.common.backoff import Backoff
+from adapters.common.budget import Window
+from adapters.common.limits import CONNECTS
 from engine.runtime.clock import LeapingTime, MonotonicClock
 from engine.values.action_words import Initiator, Override, Scope, StopActions, Trigger
 from engine.values.events import Connected, Disconnected, Timer
@@ -28,6 +33,19 @@ def test_time_never_leaps_back() -> None:
     time = LeapingTime(100, lambda: 7)
     time.leap_to(50)
     assert time.now_ns() == 100
+
+
+async def test_a_machine_that_slept_has_waited_long_enough_to_connect_again() -> None:
+    time = LeapingTime(10**18)
+    backoff = Backoff(MonotonicClock(time.now_ns, time.now_ns), Window(CONNECTS))
+    backoff.wait_s = lambda: 3_600.0  # type: ignore[method-assign]
+    await backoff.ready()
+    waiting = asyncio.create_task(backoff.ready())
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    time.leap_to(time.now_ns() + HOURS_36)
+    async with asyncio.timeout(60):
+        await waiting
 
 
 def slept() -> tuple[TreasuryWorld, int]:
