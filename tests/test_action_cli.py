@@ -429,3 +429,15 @@ def test_the_inbox_says_how_far_a_conversion_is_and_what_is_stopped() -> None:
         "waits to be proposed (--json has the action): widen turnover",
         "STOPPED: venue loopback, by otto: outage",
     ]
+
+
+def test_a_word_for_where_no_desk_is_begins_none(tmp_path: Path) -> None:
+    """A slip in `--at` left a desk behind that nobody was a member of."""
+    save_word(ANNA.asks(request()), tmp_path / "asked.json")
+    at = tmp_path / "slip"
+    result = CliRunner().invoke(
+        app, ["inbox", "--take", str(tmp_path / "asked.json"), "--at", str(at)]
+    )
+    assert isinstance(result.exception, UserError)
+    assert len(str(result.exception).splitlines()) == 1
+    assert not at.exists()

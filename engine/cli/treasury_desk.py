@@ -119,6 +119,8 @@ def deliver(desk: Desk, words: Sequence[SignedWord]) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = answer["answers"]
         return answers
 
+    desk.where.kept_desk()  # a slip in --at must not begin a desk that nobody is a member of
+
     async def act(driver: ActionDriver) -> list[dict[str, Any]]:
         return [taken(await driver.take(word), driver.desk) for word in words]
 
