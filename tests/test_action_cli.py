@@ -167,6 +167,15 @@ def test_a_price_from_the_facts_makes_the_size_known(office: Office) -> None:
         assert (code, answer["needs"]) == (0, needs), "an hour is too old for a price"
 
 
+def test_a_book_among_the_facts_is_a_price_too(office: Office) -> None:
+    at = datetime.now(UTC).isoformat()
+    book = {"venue": "loopback", "asset": "BTT", "quote": "USDT", "at": at, "taker_fee_ppm": 1_000,
+            "bids": [["0.00000062", "4000000"]], "asks": [["0.00000063", "4000000"]]}  # fmt: skip
+    facts = office.saved("facts.json", json.dumps({"at": at, "balances": [], "books": [book]}))
+    code, answer = office.propose("--facts", str(facts))
+    assert (code, answer["needs"]) == (0, ["finance", "operations"])
+
+
 def test_a_key_that_others_can_read_is_refused_and_nothing_is_sent(office: Office) -> None:
     (office.at / "anna.key").chmod(0o644)
     code, text = office.propose()
@@ -429,3 +438,15 @@ def test_the_inbox_says_how_far_a_conversion_is_and_what_is_stopped() -> None:
         "waits to be proposed (--json has the action): widen turnover",
         "STOPPED: venue loopback, by otto: outage",
     ]
+
+
+def test_a_word_for_where_no_desk_is_begins_none(tmp_path: Path) -> None:
+    """A slip in `--at` left a desk behind that nobody was a member of."""
+    save_word(ANNA.asks(request()), tmp_path / "asked.json")
+    at = tmp_path / "slip"
+    result = CliRunner().invoke(
+        app, ["inbox", "--take", str(tmp_path / "asked.json"), "--at", str(at)]
+    )
+    assert isinstance(result.exception, UserError)
+    assert len(str(result.exception).splitlines()) == 1
+    assert not at.exists()

@@ -26,10 +26,11 @@ from engine.runtime.control import NotRunning, call
 from engine.runtime.journal_reader import read_last
 from engine.runtime.operating import moment_text
 from engine.runtime.private_files import private_directory
-from engine.runtime.treasury_facts import facts_file, price_of, scheme_of
+from engine.runtime.treasury_facts import facts_file, scheme_of, told
 from engine.runtime.treasury_file import load_treasury
 from engine.treasury.amounts import Price
 from engine.treasury.desk_step import SignedWord
+from engine.treasury.holdings import Holdings
 from engine.values.action_records import AuthoritySet, RosterSet
 from engine.values.errors import UserError
 
@@ -119,6 +120,8 @@ def deliver(desk: Desk, words: Sequence[SignedWord]) -> list[dict[str, Any]]:
         answers: list[dict[str, Any]] = answer["answers"]
         return answers
 
+    desk.where.kept_desk()  # a slip in --at must not begin a desk that nobody is a member of
+
     async def act(driver: ActionDriver) -> list[dict[str, Any]]:
         return [taken(await driver.take(word), driver.desk) for word in words]
 
@@ -166,9 +169,8 @@ def _prices(desk: Desk) -> list[Price]:
         return []
     if desk.file is None:
         raise UserError("--facts needs --file, which says what the assets are")
-    scheme = scheme_of(load_treasury(desk.file))
-    facts = facts_file(desk.facts)
-    return [
-        price_of(row, scheme, f"{desk.facts}: prices[{index}]")
-        for index, row in enumerate(facts.prices)
-    ]
+    holdings = Holdings(scheme_of(load_treasury(desk.file)))
+    list(told(holdings, facts_file(desk.facts), str(desk.facts)))
+    facts = holdings.facts()  # of a book its mid is the price, as in an engine
+    found = (facts.price(asset) for asset in facts.scheme.assets)
+    return [price for price in found if price is not None]
