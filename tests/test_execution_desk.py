@@ -59,6 +59,30 @@ def test_a_conversion_leaves_as_children_through_the_gate_until_it_is_done():
     assert {child.client_id for child in children} <= intents
 
 
+class Hurried(ExecutionWorld):
+    """Others are faster: of what a child was sent for, only a quarter is still there; and the venue
+    answers before our quotes are looked at again."""
+
+    def _answer(self, delay_s, event):
+        self.feed(event)
+
+    def _place(self, place):
+        was = self.depth[place.market]
+        self.depth[place.market] = place.lots // 4
+        super()._place(place)
+        self.depth[place.market] = was
+
+
+def test_the_rest_of_a_child_that_expires_calls_nobody():
+    world = Hurried()
+    world.depth[TOKEN] = 10 * MILLION
+    parent = world.sell(20 * MILLION)
+    world.run(60)
+    assert 0 < parent.done_atoms < parent.plan.atoms
+    assert world.of(ChildSent)
+    assert world.alerts == []
+
+
 def test_the_counted_money_is_the_venues_own():
     world = ExecutionWorld()
     world.depth[TOKEN] = 10 * MILLION

@@ -2,6 +2,7 @@
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -163,6 +164,15 @@ def test_a_cancel_that_the_venue_did_not_ask_us_about_is_unsolicited():
     orders = sent_orders()
     orders.apply(report(OrderState.OPEN))
     assert orders.apply(report(OrderState.EXPIRED, update=2)).kind is Kind.UNSOLICITED
+
+
+@pytest.mark.parametrize("state", [OrderState.EXPIRED, OrderState.CANCELED])
+def test_the_rest_of_an_immediate_order_ends_as_it_was_asked_to(state):
+    orders = Orders(Params())
+    orders.intend(msgspec.structs.replace(place(), is_ioc=True))
+    orders.apply(fill(lots=3))
+    change = orders.apply(report(state, filled=3, update=2))
+    assert (change.kind, change.after.is_live) == (Kind.CHANGED, False)
 
 
 def test_a_fill_during_cancel_still_counts():

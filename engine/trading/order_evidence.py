@@ -159,7 +159,8 @@ def kind_of(before: Order | None, after: Order) -> Kind:
     if after.is_live and not before.is_live:
         return Kind.REVIVED
     has_just_ended = before.is_live and after.ended in _CUT_SHORT
-    if has_just_ended and not after.cancel_ns and not after.is_external:
+    # The rest of an order that was never to rest ends because that was asked for.
+    if has_just_ended and not after.cancel_ns and not (after.is_external or after.is_ioc):
         return Kind.UNSOLICITED
     return _CHANGED
 

@@ -138,9 +138,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     `reported_lots` is the largest cumulative fill that the venue reported, `booked_lots` the sum of
     distinct fills, `filled_lots` the larger of both. `ended` is the venue's own word of an end,
     `ended_lots` its cumulative fill then. `is_given_up` is an order that we had taken for dead
-    before the venue showed it: while it lives it is to be cancelled (O06). An external order that
-    is known by its fills alone has `lots` 0. Times: `updated_ns` and `fill_ns` are the venue's, all
-    others ours.
+    before the venue showed it: while it lives it is to be cancelled (O06). `is_ioc` is of the
+    intent: never to rest. An external order that is known by its fills alone has `lots` 0. Times:
+    `updated_ns` and `fill_ns` are the venue's, all others ours.
     """
 
     client_id: str
@@ -169,6 +169,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     is_external: bool = False
     is_late: bool = False
     is_given_up: bool = False
+    is_ioc: bool = False
     ended: Status | None = None
     ended_lots: Lot = 0
 

@@ -67,13 +67,9 @@ class Orders:
         if self.get(place.client_id) or not place.client_id or place.lots <= 0:
             raise IllegalMove(f"cannot intend {place.client_id!r} of {place.lots} lots")
         order = Order(
-            client_id=place.client_id,
-            market=place.market,
-            side=place.side,
-            tick=place.tick,
-            lots=place.lots,
-            intent_ns=place.at_ns,
-        )
+            client_id=place.client_id, market=place.market, side=place.side, tick=place.tick,
+            lots=place.lots, intent_ns=place.at_ns, is_ioc=place.is_ioc,
+        )  # fmt: skip
         self._shelf.put(order, place.at_ns)  # nothing follows from no evidence: it is settled
         return order
 
