@@ -61,16 +61,16 @@ def test_a_conversion_leaves_as_children_through_the_gate_until_it_is_done():
 
 class Hurried(ExecutionWorld):
     """Others are faster: of what a child was sent for, only a quarter is still there; and the venue
-    answers before our quotes are looked at again."""
-
-    def _answer(self, delay_s, event):
-        self.feed(event)
+    tells the end first, before our quotes are looked at again."""
 
     def _place(self, place):
         was = self.depth[place.market]
         self.depth[place.market] = place.lots // 4
         super()._place(place)
         self.depth[place.market] = was
+        later, self._later = sorted(self._later, reverse=True), []
+        for _, _, event in later:
+            self.feed(event)
 
 
 def test_the_rest_of_a_child_that_expires_calls_nobody():
