@@ -14,7 +14,8 @@ from tests.holdings_builders import NOW_NS, book, limit, obligations, owed, sche
 from tests.sim.calm import quoting
 from tests.sim.venue import MARKET
 from tests.sim.world import World
-from tests.steward_builders import VENUE, kwargs
+from tests.steward_builders import VENUE, exposure, kwargs, limits
+from tests.steward_builders import owed as owed_at
 from tests.test_treasury import RICH, bands, policy, treasury
 from tests.test_treasury import told as records_of
 
@@ -75,7 +76,8 @@ def test_neither_a_flicker_nor_a_lost_price_is_news_of_a_limit_that_needs_one() 
     records_of(made, policy(unhedged(), buffer), obligations(owed("a", 5, 100)))
     assert made.see(one_sided(3)) == []
     assert made.see(one_sided(62)) == []
-    assert made.limits.findings[1].is_breached, "there is no room under it all the same"
+    buffered = made.limits.findings[1]
+    assert (buffered.state, buffered.room.money) == ("unknown", 0), "and no room under it"
 
 
 def test_a_halted_venue_and_a_lost_book_have_no_last_mid() -> None:
@@ -101,8 +103,7 @@ def test_at_a_start_a_share_of_all_and_the_buffer_are_not_passed_for_want_of_a_p
     rows = policy(limit(Measure.STABLE_BUFFER, days=14), share)
     found = records_of(made, rows, obligations(owed("a", 5, 100)), *RICH)
     assert not [one for one in found if isinstance(one, LimitMoved)]
-    assert made.limits.findings[0].is_breached
-    assert next(one.is_breached for one in made.limits.findings if one.limit == "share")
+    assert {one.state for one in made.limits.findings} == {"unknown"}
     found = made.see(book("one", bids=[(900, 9)], asks=[(902, 9)], at_ns=at(1)))
     (moved,) = [one for one in found if isinstance(one, LimitMoved) and one.limit == "share"]
     assert moved.breached, "with a price it is known to be"
@@ -162,3 +163,22 @@ def test_a_book_that_is_lost_has_no_price_at_once() -> None:
     lose_the_bids(world)
     world.deliver(BookLost(market=MARKET, at_ns=world.now + NS_PER_S, reason="test"))
     assert of(world).told(MARKET)["buy_bound_by"] == "no price"
+
+
+def test_a_venue_that_falls_silent_passes_no_limit_and_releases_nothing_to_buy() -> None:
+    rows = [limit(Measure.STABLE_BUFFER, name="stable", days=14), exposure(10**9)]
+    begin = kwargs(*rows) | {
+        "begin": lambda now_ns: [limits(*rows, at_ns=now_ns), owed_at(now_ns, (3, 1), (99, 10**9))]
+    }
+    world = quoting(**begin)
+    made = of(world)
+    assert {one.state for one in made.treasury.limits.findings} == {"holds"}
+    for _ in range(75):
+        world.now += NS_PER_S
+        world.deliver(Timer(at_ns=world.now))
+    assert made.treasury.holdings.facts().price("BTT") is None
+    assert {one.state for one in made.treasury.limits.findings} == {"unknown"}
+    assert not [one for one in world.records if isinstance(one, LimitMoved)]
+    found = made.told(MARKET)
+    assert (found["passed"], found["unknown"]) == ([], ["stable", "exposure"])
+    assert int(found["buy"].partition(".")[0]) == 0

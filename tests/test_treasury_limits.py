@@ -20,6 +20,7 @@ from engine.treasury.limit_rows import (
 from engine.treasury.limits import Limits
 from engine.values.treasury_words import (
     Bucket,
+    LimitMoved,
     LimitRow,
     LimitsSet,
     LimitWidened,
@@ -155,7 +156,7 @@ def test_a_stable_that_lost_its_peg_counts_at_its_price_and_without_one_for_noth
 def test_a_buffer_for_what_has_no_price_is_never_enough() -> None:
     told = facts(seen("one", USDT=10**9), obligations(owed("a", 1, 1)))
     one = found(limit(Measure.STABLE_BUFFER, days=14), told)
-    assert (one.is_breached, one.room.money) == (True, 0)
+    assert (one.state, one.is_breached, one.room.money) == ("unknown", False, 0)
 
 
 def test_a_price_that_is_lost_begins_no_breach_and_ends_none() -> None:
@@ -164,11 +165,59 @@ def test_a_price_that_is_lost_begins_no_breach_and_ends_none() -> None:
     enough, short = seen("one", USDT=10**9), seen("one", USDT=1)
     assert made.look(facts(enough, owes, price(1)), "a") == []
     assert made.look(facts(enough, owes), "the price is lost") == []
-    assert [each.is_breached for each in made.findings] == [True], "and no room meanwhile"
+    assert [(each.state, each.room.money) for each in made.findings] == [("unknown", 0)]
     assert made.look(facts(enough, owes, price(1)), "it is back") == []
     assert [row.breached for row in made.look(facts(short, owes, price(1)), "spent")] == [True]
     assert made.look(facts(short, owes), "lost again") == []
+    assert [each.state for each in made.findings] == ["PASSED"]
     assert [row.breached for row in made.look(facts(enough, owes, price(1)), "b")] == [False]
+
+
+def test_a_stake_is_not_beyond_the_needs_because_something_else_lost_its_price() -> None:
+    made = limits(limit(Measure.STAKED, asset="BTT", days=45))
+    held = (seen("cold", BTT=100), seen("one", TRX=1_000), price(1))
+    owes, stake = obligations(owed("a", 1, 150, asset="USDT")), locks(lock("s", 40, 9))
+    assert moves(made, facts(*held, owes, stake, price(1, name="TRX"))) == []
+    assert [each.state for each in made.findings] == ["holds"]
+    assert moves(made, facts(*held, owes, stake)) == []
+    (one,) = made.findings
+    assert (one.state, one.room, one.why) == ("unknown", Both(0, 0), "no price of TRX")
+    less = facts(*held, obligations(owed("a", 1, 120)), stake)
+    assert moves(made, less) == [True], "its own tokens prove it"
+
+
+def moves(made: Limits, told: Facts) -> list[bool]:
+    return [each.breached for each in made.look(told, "f") if isinstance(each, LimitMoved)]
+
+
+def test_a_buffer_is_not_passed_because_a_stable_lost_its_price() -> None:
+    usdc = {"assets": {"USDC": asset("USDC", is_stable=True)}}
+    held = (seen("one", USDC=10), obligations(owed("a", 1, 10)), price(1))
+    row = limit(Measure.STABLE_BUFFER, days=14)
+    made = limits(row)
+    assert moves(made, facts(*held, price(1, name="USDC"), **usdc)) == []
+    assert moves(made, facts(*held, **usdc)) == []
+    assert [(one.state, one.why) for one in made.findings] == [("unknown", "no price of USDC")]
+    assert found(row, facts(*held, seen("two", USDT=10), **usdc)).state == "holds"
+
+
+def test_a_limit_that_goes_while_it_is_not_known_was_never_passed() -> None:
+    made = limits(limit(Measure.STABLE_BUFFER, days=14))
+    told = facts(seen("one", USDT=10**9), obligations(owed("a", 1, 10)))
+    assert made.look(told, "no price") == []
+    waiting = made.remember(LimitsSet(at_ns=1, who="", name="f", digest="", rows=[
+        limit(Measure.VENUE_LIST, venues=["one"])
+    ]))  # fmt: skip
+    gone = waiting[0]
+    made.remember(LimitWidened(at_ns=2, action="d", name=gone.name, row=None))
+    assert made.look(told, "gone") == []
+
+
+def test_what_was_spent_is_known_without_a_price() -> None:
+    keeper = holdings()
+    keeper.turn("BTT", Spent(atoms=60, money_atoms=120), NOW_NS)
+    one = found(limit(Measure.TURNOVER, asset="BTT", tokens="100", money="150"), keeper.facts())
+    assert (one.state, one.room) == ("holds", Both(0, 0))
 
 
 def test_tokens_beyond_their_ceiling_are_a_breach_without_any_price() -> None:

@@ -128,6 +128,7 @@ def treasury_lines(told: dict[str, Any]) -> list[str]:
         f"({told['buy_bound_by']}); {told['float']} of {told['held']} {told['asset']} are its float"
     ]
     lines += [f"limit passed: {name}" for name in told["passed"]]
+    lines += [f"limit not known: {name}" for name in told["unknown"]]
     return lines + [f"wider, waits for a second person: {name}" for name in told["waiting"]]
 
 

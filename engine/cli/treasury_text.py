@@ -59,7 +59,7 @@ def liquid_lines(answer: dict[str, Any]) -> list[str]:
 def limit_lines(limits: Sequence[dict[str, Any]], money: str) -> list[str]:
     rows = [
         [
-            "PASSED" if row["is_breached"] else "holds",
+            row["state"],
             row["limit"] + (f" [{row['subject']}]" if row["subject"] else ""),
             _both(row["value"], row["asset"], money),
             ("at least " if row["is_floor"] else "at most ")

@@ -144,6 +144,8 @@ def _limit(facts: Facts, standing: Standing) -> dict[str, Any]:
         "subject": one.subject,
         "is_floor": one.is_floor,
         "is_breached": one.is_breached,
+        "is_unknown": one.is_unknown,
+        "state": one.state,
         "value": _both(facts, one.asset, one.value),
         "ceiling": _both(facts, one.asset, one.ceiling),
         "room": _both(facts, one.asset, one.room),

@@ -5,6 +5,7 @@ from typing import Any, assert_never, get_args
 
 from engine.treasury.amounts import Price
 from engine.treasury.facts import Facts
+from engine.treasury.limit_measures import PASSED, UNKNOWN
 from engine.treasury.release import Release
 from engine.treasury.treasury import Treasury
 from engine.values.treasury_words import (
@@ -56,11 +57,13 @@ def name_of(fact: TreasuryFact) -> str:
 
 def released_told(found: Release | None, unready: str, treasury: Treasury) -> dict[str, Any]:
     """What one market may use, which limit binds either side, and the limits that are passed."""
-    passed = [each for each in treasury.limits.findings if each.is_breached]
-    names = [f"{each.limit} {each.subject}".rstrip() for each in passed]
+    states = {
+        f"{each.limit} {each.subject}".rstrip(): each.state for each in treasury.limits.findings
+    }
     words: dict[str, Any] = {
         "unready": unready,
-        "passed": names,
+        "passed": [name for name, state in states.items() if state == PASSED],
+        "unknown": [name for name, state in states.items() if state == UNKNOWN],
         "waiting": [each.name for each in treasury.waiting],
     }
     if found is None:

@@ -6,18 +6,21 @@ that doubles leaves less room, and one that halves gives none back. Without a pr
 room, whatever the tokens say.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from engine.treasury.amounts import Price
-from engine.treasury.buckets import split
+from engine.treasury.buckets import split, working_atoms
 from engine.treasury.facts import NOTHING_SPENT, Facts
 from engine.treasury.locks import locked_atoms, pieces_of, total_atoms
 from engine.treasury.obligations import due_within, owed_atoms, owed_money
 from engine.treasury.params import PlaceKind
-from engine.values.treasury_words import LimitRow, LockKind, Measure
+from engine.values.treasury_words import Bucket, LimitRow, LockKind, Measure, Obligation
 from engine.values.units import PPM, Atoms, scaled
+
+PAID_DAYS = 1
+"""What falls due by tomorrow is about to be paid."""
 
 
 class Both(msgspec.Struct, frozen=True):
@@ -31,7 +34,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One row as it stands. `subject` is the venue, or the business function, "" for all.
 
     For a floor `ceiling` is what there must be at least, and `room` what may still go. `why` says
-    what is not known, or which unit binds. Of what is not known there is no room.
+    what is not known, or which unit binds. Of what is not known there is no room, and it is neither
+    passed nor holding: `is_breached` only where what is known proves it, or it was so before.
     """
 
     limit: str
@@ -45,8 +49,18 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     is_breached: bool
     why: str
     is_unknown: bool = False
+    ahead_atoms: Atoms = 0
+    """How much nearer a payment that is near will bring the value to its ceiling."""
+
+    @property
+    def state(self) -> str:
+        """`PASSED`, `unknown` or `holds`, as people read it."""
+        if self.is_breached:
+            return PASSED
+        return UNKNOWN if self.is_unknown else HOLDS
 
 
+PASSED, UNKNOWN, HOLDS = "PASSED", "unknown", "holds"
 References = Mapping[str, Price]
 """The price of each asset at its last review."""
 
@@ -69,7 +83,21 @@ def _unhedged(row: LimitRow, facts: Facts, references: References) -> list[Findi
     owed = owed_atoms(due_within(facts, row.days, row.function), row.asset)
     share = owed * row.share_ppm // PPM
     ceiling = Both(share, _at_review(row.asset, share, facts, references))
-    return [_found(row, facts, row.function, _valued(facts, row.asset, atoms), ceiling)]
+    one = _found(row, facts, row.function, _valued(facts, row.asset, atoms), ceiling)
+    return [msgspec.structs.replace(one, ahead_atoms=_ahead(row, facts))]
+
+
+def _ahead(row: LimitRow, facts: Facts) -> Atoms:
+    """What of the floats lies in the reserve while nothing else is cash in time comes back once it
+    was paid by others, and what was paid bears no share of the ceiling any more."""
+    if Bucket.FLOAT not in row.buckets:
+        return 0
+    lent = working_atoms(facts, row.asset) - split(facts, row.asset).atoms(Bucket.FLOAT)
+    if lent <= 0:
+        return 0
+    assert row.share_ppm is not None
+    near = owed_atoms(due_within(facts, PAID_DAYS, row.function), row.asset)
+    return lent + near * row.share_ppm // PPM
 
 
 def _staked(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
@@ -81,7 +109,13 @@ def _staked(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
     needs = owed_money(facts, due)
     worth = sum(facts.worth(name, total_atoms(facts, name)) for name in facts.scheme.names())
     spare_money = None if needs is None else max(0, worth - needs)
-    return [_found(row, facts, row.function, value, Both(max(0, spare), spare_money))]
+    one = _found(row, facts, row.function, value, Both(max(0, spare), spare_money))
+    # What has no price counts as nothing: a ceiling in money that is too low proves no breach.
+    is_proved = _found(row, facts, row.function, value, Both(max(0, spare), None)).is_breached
+    why = _unpriced(facts, due)
+    if is_proved or not why or (needs is not None and not one.is_breached):
+        return [one]
+    return [_doubtful(one, why, Both(0, 0))]
 
 
 def _venue_share(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
@@ -105,8 +139,10 @@ def _venue_share(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
         elif facts.price(row.asset) is None:
             value, ceiling = Both(value.atoms, None), Both(atoms, None)
         one = _found(row, facts, place.name, value, ceiling)
-        is_unknown = one.is_unknown or (not row.asset and bool(unpriced))
-        found.append(msgspec.structs.replace(one, is_unknown=is_unknown))
+        if not row.asset and unpriced:
+            why = f"no price of {', '.join(sorted(unpriced))}"
+            one = _doubtful(one, why, Both(None, 0))
+        found.append(one)
     return found
 
 
@@ -121,8 +157,11 @@ def _stable_buffer(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
         for piece in pieces_of(facts, name)
         if piece.is_free
     )
+    held = [n for n in stables if facts.price(n) is None and total_atoms(facts, n)]
     needs = owed_money(facts, due_within(facts, row.days, row.function))
-    room = None if needs is None else max(0, value - needs)
+    is_met = needs is not None and value >= needs
+    is_unknown = needs is None or (not is_met and bool(held))
+    why = "what is owed has no price" if needs is None else f"no price of {', '.join(held)}"
     return [
         Finding(
             limit=row.name,
@@ -132,10 +171,10 @@ def _stable_buffer(row: LimitRow, facts: Facts, _: References) -> list[Finding]:
             is_floor=True,
             value=Both(None, value),
             ceiling=Both(None, needs),
-            room=Both(None, room or 0),
-            is_breached=needs is None or value < needs,
-            why="" if needs is not None else "what is owed has no price",
-            is_unknown=needs is None,
+            room=Both(None, max(0, value - (needs or 0)) if is_met else 0),
+            is_breached=not is_met and not is_unknown,
+            why=why if is_unknown else "",
+            is_unknown=is_unknown,
         )
     ]
 
@@ -190,8 +229,24 @@ def _found(row: LimitRow, facts: Facts, subject: str, value: Both, ceiling: Both
         room=room,
         is_breached=any(spare is not None and spare < 0 for spare in (spare_atoms, spare_money)),
         why=why,
-        is_unknown=bool(row.asset) and facts.price(row.asset) is None,
+        is_unknown=bool(row.asset) and facts.price(row.asset) is None and spare_money is None,
     )
+
+
+def _doubtful(one: Finding, why: str, room: Both) -> Finding:
+    """Neither passed nor holding."""
+    return msgspec.structs.replace(one, is_breached=False, is_unknown=True, room=room, why=why)
+
+
+def _unpriced(facts: Facts, due: Sequence[Obligation]) -> str:
+    """What is held or owed and has no price, "" for nothing: sums of it all are not known."""
+    owed = {row.asset for row in due}
+    names = [
+        name
+        for name in facts.scheme.names()
+        if facts.price(name) is None and (name in owed or total_atoms(facts, name))
+    ]
+    return f"no price of {', '.join(names)}" if names else ""
 
 
 def _room(

@@ -107,9 +107,11 @@ class Limits:
         for row in self.rows:
             for finding in findings_of(row, facts, self.references):
                 key = (finding.limit, finding.subject)
-                seen[key] = self._standing(key, finding, fact, facts.at_ns)
-                if self._note(key, is_breached=self._is_passed(key, finding)):
-                    moved.append(_moved(finding, facts, fact))
+                is_passed = self._is_passed(key, finding)
+                judged = msgspec.structs.replace(finding, is_breached=is_passed)
+                seen[key] = self._standing(key, judged, fact, facts.at_ns)
+                if self._note(key, is_breached=is_passed):
+                    moved.append(_moved(judged, facts, fact))
         gone = [one for key, one in self._standings.items() if key not in seen]
         self._standings = seen
         self._breached &= seen.keys()
@@ -121,9 +123,7 @@ class Limits:
         A price that is lost for a moment, with the wire that brought it, moved nothing of ours.
         Only what is counted in tokens of one asset can be too much without any price.
         """
-        if not finding.is_unknown:
-            return finding.is_breached
-        return key in self._breached or (finding.is_breached and bool(finding.asset))
+        return finding.is_breached or (finding.is_unknown and key in self._breached)
 
     def _note(self, key: tuple[str, str], *, is_breached: bool) -> bool:
         """Whether that is news."""

@@ -143,13 +143,13 @@ def _short_room(desk: Desk, where: Where) -> Room:
 
 def _bearable(desk: Desk, option: OptionParams, where: Where, room: Room) -> Room:
     """The largest part of the room after which nothing is worse: dates, limits, what is there."""
-    before = _worries(desk, desk.facts)
+    before = _worries(desk, desk.facts, is_after=False)
 
     def problem(atoms: Atoms) -> str:
         pictured = after(desk.facts, desk.params, option, where, atoms)
         if pictured is None:
             return "what is free there, or its book"
-        now = _worries(desk, pictured)
+        now = _worries(desk, pictured, is_after=True)
         worse = [name for name, short in now.items() if short > before.get(name, 0)]
         return worse[0] if worse else ""
 
@@ -160,8 +160,11 @@ def _bearable(desk: Desk, option: OptionParams, where: Where, room: Room) -> Roo
     return Room(atoms=room.atoms * part // PARTS, bound_by=why)
 
 
-def _worries(desk: Desk, facts: Facts) -> dict[str, int]:
-    """What is short on which date, and which limits are passed: names a person can read."""
+def _worries(desk: Desk, facts: Facts, *, is_after: bool) -> dict[str, int]:
+    """What is short on which date, and which limits are passed: names a person can read.
+
+    One that cannot be known is no excuse for what was before, and stops what would be after.
+    """
     found: dict[str, int] = {}
     for point in curve(facts):
         for short in point.shorts:
@@ -169,7 +172,7 @@ def _worries(desk: Desk, facts: Facts) -> dict[str, int]:
             found[key] = max(found.get(key, 0), short.atoms)
     for row in desk.limits:
         for finding in findings_of(row, facts, {}):
-            if finding.is_breached:
+            if finding.is_breached or (finding.is_unknown and is_after):
                 found[f"limit {finding.limit} {finding.subject}".rstrip()] = 1
     return found
 

@@ -140,7 +140,8 @@ def _limits(told: ReportInput) -> Iterator[Item]:
         one = standing.finding
         name = one.limit + (f" [{one.subject}]" if one.subject else "")
         text = f"{_both(told, standing)}; {one.why}" if one.why else _both(told, standing)
-        yield _item("limits", name, text if one.is_breached else "", text)
+        is_fine = not (one.is_breached or one.is_unknown)
+        yield _item("limits", name, "" if is_fine else text, text)
 
 
 def _both(told: ReportInput, standing: Standing) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from engine.treasury.chart import OWN, AccountKind
 from engine.treasury.dates import day_of, day_text
+from engine.treasury.limit_measures import Finding
 from engine.treasury.obligations import due_within, owed_money
 from engine.treasury.report_figures import drifts, parts_text
 from engine.treasury.report_input import Period, ReportInput
@@ -176,7 +177,7 @@ def _limit_fit(told: ReportInput) -> ReportTable:
             m.breached and told.is_within(m.at_ns) and (m.limit, m.subject) == key for m in moves
         )
         use = use_ppm(one)
-        rows.append((*key, percent(use), passed, _verdict(use, passed, one.is_breached)))
+        rows.append((*key, percent(use), passed, _verdict(use, passed, one)))
     return ReportTable(
         name="limit_fit",
         title="Do the limits still fit?",
@@ -186,9 +187,11 @@ def _limit_fit(told: ReportInput) -> ReportTable:
     )
 
 
-def _verdict(use: Ppm | None, passed: int, is_breached: bool) -> str:
-    if is_breached:
+def _verdict(use: Ppm | None, passed: int, one: Finding) -> str:
+    if one.is_breached:
         return "is passed now"
+    if one.is_unknown:
+        return "not known"
     if passed:
         return "was passed: too tight, or not kept"
     if use is None:

@@ -90,7 +90,7 @@ def limits_table(told: ReportInput) -> ReportTable:
         money = [in_money(facts, both.money) for both in (one.value, one.ceiling, one.room)]
         rows.append(
             (
-                "PASSED" if one.is_breached else "holds",
+                one.state,
                 one.limit,
                 one.subject,
                 one.asset,
