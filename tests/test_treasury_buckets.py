@@ -200,6 +200,25 @@ def test_our_own_open_buys_do_not_take_our_own_room_and_those_elsewhere_do() -> 
     assert room() == 0
 
 
+def test_buying_leaves_room_for_the_float_that_a_payment_gives_back() -> None:
+    # The wallet is cash in 12 hours, too late for what is due today: the float lies in the reserve
+    # until people have paid from the wallet, and comes back when less is owed.
+    row = unhedged(buckets=[Bucket.FLOAT], share_ppm=500_000)
+    later = owed("later", 20, 220)
+    told = facts(*RICH, seen("one", BTT=100, USDT=100_000), seen("cold", BTT=400),
+                 obligations(owed("today", 0, 80), later))  # fmt: skip
+    (one,) = findings_of(row, told, {})
+    assert one.value.atoms == 20
+    assert one.ceiling.atoms == 150
+    assert one.ahead_atoms == 80 + 40
+    assert release(told, [one], "one", "BTT").buy.atoms == 10
+    paid = facts(*RICH, seen("one", BTT=100, USDT=100_000), seen("cold", BTT=320),
+                 obligations(later))  # fmt: skip
+    (after,) = findings_of(row, paid, {})
+    assert (after.value.atoms, after.ceiling.atoms, after.ahead_atoms) == (100, 110, 0)
+    assert release(paid, [after], "one", "BTT").buy.atoms == 10
+
+
 def test_each_side_may_use_half_of_the_turnover_that_is_left() -> None:
     keeper = holdings(*RICH)
     keeper.turn("BTT", Spent(atoms=95, money_atoms=190), NOW_NS)

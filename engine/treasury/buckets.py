@@ -90,6 +90,12 @@ def split(facts: Facts, asset: str) -> Split:
     return found
 
 
+def working_atoms(facts: Facts, asset: str) -> Atoms:
+    """What the market maker has of it, wherever that is and whatever bucket it lies in."""
+    shares = (share for piece in pieces_of(facts, asset) for share in _shares(facts, piece))
+    return sum(share.left for share in shares if share.is_working)
+
+
 def _split(facts: Facts, asset: str) -> Split:
     row = facts.scheme.buckets.get(asset)
     pieces = pieces_of(facts, asset)

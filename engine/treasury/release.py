@@ -3,7 +3,8 @@
 Of the base asset at the venue it may sell what its operational float has above the lower band
 (80 % of the target as shipped: under it selling stops). It may buy for its float of money there,
 up to the cap of its float and as far as every limit leaves room; what its own open buys take of a
-limit is its own, since the gate counts them against the cap. The turnover that is left is shared by
+limit is its own, since the gate counts them against the cap. A float that lies in the reserve comes
+back with the next payment, and buying leaves it that room. The turnover that is left is shared by
 the sides of all markets with a float of the asset, for all of them may fill. All of it moves with
 every fact. What a desk wishes narrows the bands further and never widens them.
 """
@@ -179,14 +180,15 @@ def _limit_rooms(
 
 
 def _exposure_room(facts: Facts, one: Finding, own_atoms: Atoms) -> Room:
-    """The room of an exposure that counts our own open buys, as if these were not there."""
+    """The room of an exposure that counts our own open buys, as if these were not there, and that
+    holds after the next payment too."""
     price = facts.price(one.asset)
     if price is None or one.ceiling.money is None or one.value.money is None:
         return Room(f"{one.limit}: no price", 0)
     assert one.ceiling.atoms is not None
     assert one.value.atoms is not None
     by_money = (one.ceiling.money - one.value.money) * price.base_atoms // price.money_atoms
-    spare = min(one.ceiling.atoms - one.value.atoms, by_money)
+    spare = min(one.ceiling.atoms - one.value.atoms, by_money) - one.ahead_atoms
     return Room(one.limit, max(0, spare + own_atoms))
 
 
