@@ -35,6 +35,7 @@ from engine.values.units import NS_PER_S, PPM, Atoms, Ns, decimal_text
 KINDS = (
     "Listed", "Opening", "Adjusted", "OrderIntent", "OrderReport", "OrderFailed", "CancelFailed",
     "OrderAbsent", "Fill", "Cancel", "CancelAll", "HedgeMoved", "FloatSet", "PriceReviewed",
+    "LimitsSet", "LimitWidened",
     *(kind.__name__ for kind in get_args(LedgerWord)),
 )  # fmt: skip
 ENDED = "SessionEnded"

@@ -66,10 +66,11 @@ def limit_lines(limits: Sequence[dict[str, Any]], money: str) -> list[str]:
             + _both(row["ceiling"], row["asset"], money),
             _both(row["room"], row["asset"], money) + (f" ({row['why']})" if row["why"] else ""),
             row["moved_by"],
+            row["waits"],
         ]
         for row in limits
     ]
-    return list(table(["", "limit", "value", "limit", "room", "moved last by"], rows, left=6))
+    return list(table(["", "limit", "value", "limit", "room", "moved last by", ""], rows, left=7))
 
 
 def _curve(answer: dict[str, Any]) -> list[str]:

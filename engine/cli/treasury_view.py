@@ -4,18 +4,20 @@ from typing import Any
 
 import msgspec
 
+from engine.cli.treasury_text import number
 from engine.cli.treasury_world import World
 from engine.treasury.buckets import split
 from engine.treasury.coverage import Point, Short
 from engine.treasury.dates import day_text
 from engine.treasury.facts import Facts
 from engine.treasury.limit_measures import Both
+from engine.treasury.limit_rows import OPTIONAL, Widening
 from engine.treasury.limits import Standing
 from engine.treasury.liquid import AssetLine, report
 from engine.treasury.release import release
 from engine.treasury.score import score
 from engine.values.treasury_words import Bucket
-from engine.values.units import NS_PER_S, Atoms, decimal_text
+from engine.values.units import NS_PER_S, PPM, Atoms, decimal_text
 
 
 def liquid_answer(world: World) -> dict[str, Any]:
@@ -43,8 +45,45 @@ def liquid_answer(world: World) -> dict[str, Any]:
 
 
 def limits_answer(world: World) -> list[dict[str, Any]]:
-    """Every limit with value, ceiling, room and the fact that moved it last."""
-    return [_limit(world.facts, standing) for standing in world.limits.standings]
+    """Every limit in force with value, ceiling, room, the fact that moved it last, and what the
+    file asks for beyond it."""
+    waiting = {one.name: one for one in world.limits.waiting}
+    return [
+        _limit(world.facts, standing) | _asked(world.facts, waiting.get(standing.finding.limit))
+        for standing in world.limits.standings
+    ]
+
+
+def _asked(facts: Facts, one: Widening | None) -> dict[str, Any]:
+    """`asks`: the row as the file has it, None where it asks for nothing wider, or has it no more;
+    `waits`: the same as a sentence, "" for nothing."""
+    if one is None:
+        return {"asks": None, "waits": ""}
+    if one.wanted is None:
+        return {"asks": None, "waits": "the file has it no more; that waits for a second person"}
+    parts = (
+        _wish(key, getattr(one.wanted, key), one.wanted.asset, facts)
+        for key in OPTIONAL
+        if getattr(one.wanted, key) != getattr(one.was, key)
+    )
+    text = f"the file asks for {', '.join(parts)}; widening waits for a second person"
+    return {"asks": msgspec.to_builtins(one.wanted), "waits": text}
+
+
+def _wish(key: str, value: Any, asset: str, facts: Facts) -> str:
+    match key, value:
+        case "tokens" | "money", None:
+            return f"no ceiling in {key}"
+        case "tokens", str():
+            return f"{number(value)} {asset}"
+        case "money", str():
+            return f"{number(value)} {facts.scheme.money.name}"
+        case "share_ppm", int():
+            return f"{value * 100 / PPM:g} %"
+        case "days", int():
+            return f"{value} days"
+        case _:
+            return f"{key} {', '.join(value or ['none'])}"
 
 
 def reviews_answer(world: World) -> list[dict[str, Any]]:

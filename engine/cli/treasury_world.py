@@ -10,6 +10,7 @@ import msgspec
 from engine.cli.treasury_stopped import left_by
 from engine.cli.whereabouts import whereabouts
 from engine.runtime.control import NotRunning, call
+from engine.runtime.limits_told import limits_told
 from engine.runtime.treasury_facts import (
     FactsFile,
     facts_file,
@@ -52,10 +53,13 @@ def world_of(path: Path, given: list[Told]) -> World:
     """Everything that the facts come to under the file. Raises UserError.
 
     The rows of the files come first, then each source in turn; after each fact the limits look.
+    Where a source tells the limits in force, what the file wishes wider than those only waits.
     """
     file = load_treasury(path)
     holdings, limits = Holdings(scheme_of(file)), Limits()
     at_ns = time.time_ns()
+    for in_force in _in_force(given, holdings):
+        limits.remember(in_force)
     limits.remember(
         LimitsSet(
             at_ns=at_ns, who="", name=str(path), digest=treasury_digest(file), rows=file.limits
@@ -108,6 +112,13 @@ def _engine(at: Path, policy: Path, others: list[FactsFile]) -> Told:
         left = left_by(where, load_treasury(policy), others, now_ns)
         table, note, name = left.table, left.note(now_ns), f"{where.journal} ({left.mark})"
     return Told(name=name, facts=parse_facts(table, name), table=table, note=note)
+
+
+def _in_force(given: list[Told], holdings: Holdings) -> Iterator[LimitsSet]:
+    for source in given:
+        if source.facts.limits is not None:
+            yield limits_told(source.facts.limits, holdings.scheme, source.name)
+            return
 
 
 def _look(holdings: Holdings, limits: Limits, source: Told) -> Iterator[str]:

@@ -21,7 +21,7 @@ from engine.treasury.facts import Scheme, Spent, Volume
 from engine.treasury.holdings import Holdings
 from engine.values.errors import UserError
 from engine.values.table_check import problems
-from engine.values.treasury_words import FloatSet, Holding, HoldingsSeen
+from engine.values.treasury_words import FloatSet, Holding, HoldingsSeen, LimitRow
 from engine.values.units import DECIMALS_MAX, NS_PER_S, PPM, Ns, Ppm, scaled
 
 DAY_S = 86_400
@@ -97,6 +97,7 @@ class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     `reviewed`: the prices at which the limits in money were last made; left out, today's.
     `locks`: all that is locked, in place of `locks.csv`; left out, what stands there.
+    `limits`: those in force, which a treasury file may wish wider; left out, the file's.
     """
 
     at: datetime
@@ -110,6 +111,7 @@ class FactsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     volumes: list[VolumeRow] = []
     reviewed: list[PriceRow] = []
     locks: list[LockTold] | None = None
+    limits: list[LimitRow] | None = None
 
 
 def facts_file(path: Path) -> FactsFile:

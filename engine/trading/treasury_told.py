@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, assert_never, get_args
 
+import msgspec
+
 from engine.treasury.amounts import Price
 from engine.treasury.facts import Facts
 from engine.treasury.limit_measures import PASSED, UNKNOWN
@@ -91,7 +93,8 @@ def why_nothing(found: Release) -> str:
 def account_told(
     picture: dict[str, Any], treasury: Treasury, at: Callable[[Ns], str]
 ) -> dict[str, Any]:
-    """The account's picture with floats, custody, cover, turnover and the limits' last prices."""
+    """The account's picture with floats, custody, cover, turnover, and the limits in force with
+    the prices that they were made at."""
     facts = treasury.holdings.facts()
     shown = {row["place"] for row in picture["balances"]}
     rows = [_with_float(row, facts) for row in picture["balances"]]
@@ -132,6 +135,7 @@ def account_told(
         "covered": covered,
         "spent": spent,
         "reviewed": reviewed,
+        "limits": msgspec.to_builtins(treasury.limits.rows),
     }
 
 
