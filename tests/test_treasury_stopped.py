@@ -98,6 +98,18 @@ def test_an_order_that_may_stand_counts_where_it_leaves_less(tmp_path: Path) -> 
     assert "2 orders may stand there" in found["notes"][0]
 
 
+def test_a_check_without_a_price_says_what_cannot_be_known_and_does_not_call_it_fine(
+    tmp_path: Path,
+) -> None:
+    written(tmp_path / "journal.db", session(is_ended=True))
+    code, found = answer("check", POLICY, "--at", tmp_path, "--facts", CUSTODY)
+    assert (code, found["ok"]) == (1, False)
+    assert "stable for 14 days" in found["unknown"]
+    states = {row["limit"]: row["state"] for row in found["limits"]}
+    assert states["stable for 14 days"] == "unknown"
+    assert states["stake beyond 45 days"] == "unknown", "passed by no part of the picture"
+
+
 def test_what_people_moved_away_is_gone(tmp_path: Path) -> None:
     paid = Paid(venue="loopback", at_ns=time.time_ns(), ref="r1", asset="BTT", fee_atoms=ONE,
                 atoms=5_000_000 * ONE, counterparty="creators", function="rebates")  # fmt: skip

@@ -11,6 +11,7 @@ from engine.cli.treasury_text import limit_lines, liquid_lines
 from engine.cli.treasury_view import limits_answer, liquid_answer, reviews_answer
 from engine.cli.treasury_world import Told, told_by, world_of
 from engine.runtime.treasury_file import treasury_digest
+from engine.treasury.limit_measures import UNKNOWN
 from engine.values.errors import UserError
 
 File = Annotated[Path, typer.Argument(help="A treasury file, as configs/treasury.toml.")]
@@ -51,27 +52,30 @@ def liquid(
 def check(file: File, facts: FactsFiles = None, at: At = None, json: Json = False) -> None:
     """Check FILE and the rows that it names; with facts, every limit under them.
 
-    Exit code 2 where something makes no sense, 1 where a limit is passed.
+    Exit code 2 where something makes no sense, 1 where a limit is passed or cannot be known.
     """
     given = told_by(facts or [], at, file)
     world = world_of(file, given)
     limits = limits_answer(world) if given else []
     passed = [row["limit"] for row in limits if row["is_breached"]]
+    unknown = [row["limit"] for row in limits if row["state"] == UNKNOWN]
+    is_fine = not (passed or unknown)
     answer = {
-        "ok": not passed,
+        "ok": is_fine,
         "file": str(file),
         "digest": treasury_digest(world.file),
         "sources": world.sources,
         "notes": world.notes,
         "rows": [row.name for row in world.file.limits],
         "limits": limits,
+        "unknown": unknown,
         "reviews_due": reviews_answer(world),
     }
     if json:
         as_json(answer)
     else:
         as_text(*world.notes, *_lines(answer, world.file.money.name))
-    raise typer.Exit(1 if passed else 0)
+    raise typer.Exit(0 if is_fine else 1)
 
 
 def _lines(answer: dict[str, Any], money: str) -> list[str]:

@@ -74,8 +74,7 @@ def world_of(path: Path, given: list[Told]) -> World:
             limits.remember(_reviewed(row, holdings, source.name))
     named = [name for source in given for name in _look(holdings, limits, source)]
     sources += [source.name for source in given]
-    if not named:
-        limits.look(holdings.facts(), sources[-1])
+    limits.look_anew(holdings.facts(), named[-1] if named else sources[-1])
     notes = [source.note for source in given if source.note]
     return World(file=file, facts=holdings.facts(), limits=limits, sources=sources, notes=notes)
 

@@ -117,6 +117,11 @@ class Limits:
         self._breached &= seen.keys()
         return [*reviewed, *moved, *_released(gone, facts, fact)]
 
+    def look_anew(self, facts: Facts, fact: str) -> None:
+        """Of a picture that was put together piece by piece: what its parts passed is no past."""
+        self._breached.clear()
+        self.look(facts, fact)
+
     def _is_passed(self, key: tuple[str, str], finding: Finding) -> bool:
         """What is not known leaves no room, and is no news: it begins no breach and ends none.
 
