@@ -13,6 +13,7 @@ from typing import Any, get_args
 import msgspec
 
 from engine.cli.rebuild import config_of
+from engine.cli.stopped_locks import ChainLocks, all_locks
 from engine.cli.treasury_books import instruments_of
 from engine.cli.whereabouts import Whereabouts
 from engine.runtime.config import Config
@@ -26,16 +27,19 @@ from engine.trading.keeper import Keeper, KeeperParams
 from engine.trading.moved_money import moved_at
 from engine.trading.portfolio import OPENING, Portfolio
 from engine.trading.steward import Steward
+from engine.trading.treasury_told import lock_told
+from engine.treasury.facts import Facts
 from engine.treasury.treasury import Treasury
 from engine.values.errors import UserError
 from engine.values.instrument import Instrument
 from engine.values.ledger_words import HoldingsRead, LedgerWord
+from engine.values.treasury_words import Lock, LockSet
 from engine.values.units import NS_PER_S, PPM, Atoms, Ns, decimal_text
 
 KINDS = (
     "Listed", "Opening", "Adjusted", "OrderIntent", "OrderReport", "OrderFailed", "CancelFailed",
     "OrderAbsent", "Fill", "Cancel", "CancelAll", "HedgeMoved", "FloatSet", "PriceReviewed",
-    "LimitsSet", "LimitWidened",
+    "LimitsSet", "LimitWidened", "LockSet",
     *(kind.__name__ for kind in get_args(LedgerWord)),
 )  # fmt: skip
 ENDED = "SessionEnded"
@@ -93,6 +97,9 @@ def left_by(where: Whereabouts, file: TreasuryFile, others: list[FactsFile], now
     table = account.picture(moment_text(max([last.at_ns, *moments]) if moments else now_ns))
     stated = (row for row in _statements(where) if row["place"] not in account.places)
     table["balances"] += stated
+    if chained := account.locks:
+        locks = all_locks(chained, file, last.at_ns)
+        table["locks"] = [lock_told(row, account.facts, moment_text) for row in locks]
     return Left(
         table=_without(table, others),
         as_of_ns=last.at_ns,
@@ -141,8 +148,10 @@ class _Account:
         scheme = scheme_of(file)
         self._exponents = {name: scheme.asset(name).exponent for name in scheme.names()}
         self._read: dict[str, dict[str, Atoms]] = {}
-        self._steward = Steward(Treasury(scheme, file.liquid, []), ())
+        self._treasury = Treasury(scheme, file.liquid, [])
+        self._steward = Steward(self._treasury, ())
         self._steward.know(items)
+        self._chain = ChainLocks()
 
     def remember(self, row: Row) -> None:
         for venue, keeper in self._keepers.items():
@@ -151,7 +160,9 @@ class _Account:
                 _move(row.record, venue, keeper.portfolio)
         if isinstance(row.record, LedgerWord):
             self._elsewhere(row.record)
-        self._steward.remember(row.record)
+        self._chain.remember(row.record)
+        if not isinstance(row.record, LockSet):  # it may name what today's file does not
+            self._steward.remember(row.record)
 
     def _elsewhere(self, word: LedgerWord) -> None:
         """A wallet that a chain read, and what was moved there since."""
@@ -167,6 +178,20 @@ class _Account:
         return set(self._read)
 
     @property
+    def locks(self) -> list[Lock]:
+        """What only a chain knows to be locked, of the assets and places of the file."""
+        scheme = self._treasury.holdings.scheme
+        return [
+            row
+            for row in self._chain.rows()
+            if row.place in scheme.places and row.asset in self._exponents
+        ]
+
+    @property
+    def facts(self) -> Facts:
+        return self._treasury.holdings.facts()
+
+    @property
     def orders(self) -> int:
         """How many may still stand at their venue."""
         return sum(len(self._keepers[i.venue].orders.live(m)) for m, i in self._items.items())
@@ -175,7 +200,7 @@ class _Account:
         plain = {"at": at, "balances": list(self._balances()), "books": [],
                  "may_fill": list(self._may_fill())}  # fmt: skip
         table = self._steward.account(plain, moment_text)
-        del table["locks"]  # of what is locked today's files speak
+        del table["locks"]  # of what is locked today's files speak, and the chain's last words
         for row in table["balances"]:
             if "working" in row:
                 row["working"] = min(row["working"], row["amount"], key=Decimal)

@@ -131,7 +131,7 @@ def account_told(
         "balances": rows,
         "mids": mids,
         "volumes": volumes,
-        "locks": [_lock_told(row, facts, at) for row in facts.locks],
+        "locks": [lock_told(row, facts, at) for row in facts.locks],
         "covered": covered,
         "spent": spent,
         "reviewed": reviewed,
@@ -155,7 +155,7 @@ def _price_text(price: Price, facts: Facts) -> str:
     return decimal_text(money // tokens, PRICE_DECIMALS)
 
 
-def _lock_told(row: Lock, facts: Facts, at: Callable[[Ns], str]) -> dict[str, Any]:
+def lock_told(row: Lock, facts: Facts, at: Callable[[Ns], str]) -> dict[str, Any]:
     """As `engine.runtime.locks_told` reads it; a notice is rounded up to a whole second."""
     return {
         "name": row.name,
