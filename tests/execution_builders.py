@@ -81,14 +81,14 @@ def shown(market=A, at=None, **changes):
     found = at or book()
     fields = {
         "market": market, "book": found, "levels": found.bids, "is_own_in_way": False, "why": "",
-        "is_killed": False, "volume_atoms": PLENTY, "doubt": "", "is_busy": False,
-        "lot_atoms": 1, "least_atoms": 10, "lesson_ppm": 0,
+        "is_stale": False, "is_killed": False, "volume_atoms": PLENTY, "doubt": "",
+        "is_busy": False, "lot_atoms": 1, "least_atoms": 10, "lesson_ppm": 0,
     }  # fmt: skip
     return MarketSight(**(fields | changes))
 
 
-def barred(market=A, why="its book is old"):
-    return shown(market, book=None, levels=(), why=why)
+def barred(market=A, why="its book is old", is_stale=True):
+    return shown(market, book=None, levels=(), why=why, is_stale=is_stale)
 
 
 def sight(at_s, *markets, turnover=PLENTY, killed=""):

@@ -398,6 +398,64 @@ def test_trouble_pauses_a_parent_and_calm_resumes_it(why):
     assert made.look(sight(1_060)).wishes
 
 
+def doubted():
+    return barred(why="PULLED: loop lag 212 ms", is_stale=False)
+
+
+def test_a_doubt_that_settles_in_time_delays_a_child_and_pauses_nothing():
+    made = parent()
+    made.look(sight(1_001))
+    for at in (1_009, 1_010, 1_012):
+        look = made.look(sight(at, doubted()))
+        assert (look.moves, look.wishes) == ([], [])
+        assert look.waits == f"stale price: {A}: PULLED: loop lag 212 ms, for {at - 1_009} s"
+    assert made.look(sight(1_013)).wishes
+    (paused,) = [m for at in range(1_020, 1_026) for m in made.look(sight(at, doubted())).moves]
+    assert (paused.after, paused.at_ns) == (ParentState.PAUSED, 1_025 * S)
+
+
+def test_short_doubts_do_not_begin_the_calm_anew():
+    made = parent()
+    made.look(sight(1_001, barred()))
+    moves = []
+    for at in range(1_002, 1_030):
+        moves += made.look(sight(at, doubted() if at % 3 else shown())).moves
+    assert [(move.after, move.at_ns) for move in moves] == [(ParentState.WORKING, 1_023 * S)]
+
+
+def test_a_doubt_that_lasts_begins_the_calm_anew_and_goes_to_a_person():
+    made = parent()
+    made.look(sight(1_001, barred()))
+    moves = [m for at in range(1_002, 1_200) for m in made.look(sight(at, doubted())).moves]
+    assert [move.after for move in moves] == [ParentState.HANDED_OVER]
+    made = parent()
+    made.look(sight(1_001, barred()))
+    for at in range(1_002, 1_016):
+        made.look(sight(at, doubted()))
+    moves = [m for at in range(1_016, 1_040) for m in made.look(sight(at)).moves]
+    assert [move.at_ns for move in moves] == [1_035 * S]
+
+
+def test_people_read_what_is_wrong_now_and_not_what_paused_it_first():
+    made = parent()
+    made.look(sight(1_001, shown(doubt="no end after 5 s", is_busy=True)))
+    assert made.why.startswith("unanswered venue")
+    made.look(sight(1_002, doubted()))
+    assert made.look(sight(1_004, doubted())).waits.endswith("loop lag 212 ms, for 2 s")
+    waits = made.look(sight(1_006)).waits
+    assert waits == f"calm for 5 of 20 s, after: unanswered venue: {A}: no end after 5 s"
+
+
+def test_what_a_person_gives_back_is_not_paused_for_what_was_wrong_before():
+    made = parent()
+    for at in range(1_001, 1_200):
+        made.look(sight(at, doubted()))
+    assert made.state is ParentState.HANDED_OVER
+    made.move(ParentEvent.TAKE_BACK, "given back by ann", 1_300 * S)
+    assert made.look(sight(1_301, doubted())).moves == []
+    assert made.state is ParentState.WORKING
+
+
 def test_a_spent_turnover_cap_pauses_and_room_resumes():
     made = parent()
     (paused,) = made.look(sight(1_009, turnover=9)).moves
@@ -530,7 +588,7 @@ def test_a_good_venue_unlearns_and_one_without_fills_teaches_nothing():
 
 ACTS = st.lists(
     st.tuples(
-        st.sampled_from(["calm", "gap", "stale", "doubt", "thin", "cap"]),
+        st.sampled_from(["calm", "gap", "stale", "lag", "doubt", "thin", "cap"]),
         st.integers(0, 3), st.integers(1, 30),
     ),
     min_size=1, max_size=40,
@@ -539,6 +597,7 @@ SHOWN = {
     "calm": shown,
     "gap": lambda: shown(at=book(bids=((96, 5_000),), asks=((98, 10),))),
     "stale": barred,
+    "lag": lambda: barred(is_stale=False),
     "doubt": lambda: shown(doubt="?"),
     "thin": lambda: shown(volume_atoms=100),
     "cap": shown,

@@ -83,6 +83,28 @@ def test_the_rest_of_a_child_that_expires_calls_nobody():
     assert world.alerts == []
 
 
+def test_a_lag_of_the_loop_that_settles_pauses_no_conversion_and_one_that_lasts_does():
+    world = ExecutionWorld()
+    world.depth[TOKEN] = 10 * MILLION
+    parent = world.sell(20 * MILLION)
+    standing = world.engine.makers[TOKEN].standing
+    for _ in range(4):
+        standing.doubt("loop lag", "the loop was 212 ms late")
+        world.run(2)
+        assert "212 ms late" in world.desk.waits["p1"]
+        standing.settle("loop lag")
+        world.run(8)
+    assert world.of(ParentMoved) == []
+    world.run(300)
+    assert [moved.after for moved in world.of(ParentMoved)] == [ParentState.DONE]
+    assert parent.done_atoms == parent.plan.atoms
+    other = ExecutionWorld()
+    other.sell(20 * MILLION)
+    other.engine.makers[TOKEN].standing.doubt("loop lag", "the loop was 212 ms late")
+    other.run(8)
+    assert [moved.after for moved in other.of(ParentMoved)] == [ParentState.PAUSED]
+
+
 def test_the_counted_money_is_the_venues_own():
     world = ExecutionWorld()
     world.depth[TOKEN] = 10 * MILLION

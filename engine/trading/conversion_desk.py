@@ -209,6 +209,7 @@ class ConversionDesk:
             levels=levels,
             is_own_in_way=is_cut,
             why=why,
+            is_stale=leg.is_stale(now_ns, stale_ns),
             is_killed=bool(killed),
             volume_atoms=self._others(leg, now_ns),
             doubt=doubt,

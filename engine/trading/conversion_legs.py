@@ -106,8 +106,12 @@ class ConversionLeg:
         if not standing.may_quote_but_for(*NOT_SIGHT):
             state, reason = standing.state(has_quotes=False)
             return f"{state}: {reason}"
-        age_ns = now_ns - self.quoter.vouched_ns
-        return "" if age_ns <= stale_ns else f"its book was last vouched for {age_ns} ns ago"
+        if not self.is_stale(now_ns, stale_ns):
+            return ""
+        return f"its book was last vouched for {now_ns - self.quoter.vouched_ns} ns ago"
+
+    def is_stale(self, now_ns: Ns, stale_ns: Ns) -> bool:
+        return now_ns - self.quoter.vouched_ns > stale_ns
 
     def depth(self, now_ns: Ns) -> DepthBook:
         """Its book without our own orders, as of now: it is vouched for."""

@@ -11,6 +11,7 @@ import msgspec
 from engine.treasury.amounts import Price
 from engine.treasury.depth import DepthBook
 from engine.treasury.estimate import best_mid, slippage_ppm
+from engine.treasury.execution_calm import Patience
 from engine.treasury.execution_life import (
     OVER,
     ChildEvent,
@@ -54,7 +55,7 @@ class Parent:
         self._params = params
         self._late_ns = plan.end_ns
         self._anchor: tuple[Ns, Price] | None = None
-        self._calm_ns: Ns = 0
+        self._patience = Patience(params.stale_s, params.pause_s)
         self._limit = Price(
             asset=plan.asset, money_atoms=plan.limit[0], base_atoms=plan.limit[1], at_ns=0
         )
@@ -83,7 +84,8 @@ class Parent:
         if record.before is ParentState.HANDED_OVER and record.after is ParentState.WORKING:
             self._late_ns = max(self._late_ns, record.at_ns)
         self.state, self.why, self.since_ns = record.after, record.why, record.at_ns
-        self._calm_ns = record.at_ns
+        is_working = record.after is ParentState.WORKING
+        self._patience.begin(record.at_ns, is_working=is_working)
 
     def filled(self, client_id: str, done: tuple[Atoms, Atoms], at_ns: Ns) -> None:
         """So many (atoms, money) more of a child, as the order table counted them."""
@@ -154,13 +156,17 @@ class Parent:
             return look
         if self._has_ended(sight, look):
             return look
-        trouble = self._trouble(sight)
+        trouble, may_settle = self._trouble(sight)
+        is_serious = self._patience.heed(trouble, sight.now_ns, may_settle=may_settle)
         if self.state is ParentState.PAUSED:
             self._rest(trouble, sight, look)
-        elif trouble:
+        elif is_serious:
             look.moves.append(self.move(ParentEvent.PAUSE, trouble, sight.now_ns))
-        if self.state is ParentState.WORKING:
+        if self.state is ParentState.WORKING and not trouble:
             self._wish(sight, look)
+        elif not self.is_over:
+            paused_for = self.why if self.state is ParentState.PAUSED else ""
+            look.waits = self._patience.told(sight.now_ns, paused_for)
         return look
 
     def _has_ended(self, sight: Sight, look: Look) -> bool:
@@ -184,19 +190,20 @@ class Parent:
             return True
         return False
 
-    def _trouble(self, sight: Sight) -> str:
-        """Why nothing may be sent now, "" for nothing."""
+    def _trouble(self, sight: Sight) -> tuple[str, bool]:
+        """Why nothing may be sent now, "" for nothing; and whether it may settle by itself."""
         for market in sight.markets:
             if market.doubt:
-                return f"unanswered venue: {market.market}: {market.doubt}"
+                return f"unanswered venue: {market.market}: {market.doubt}", False
         books = [market.book for market in sight.markets if market.book is not None]
         if not books:
             whys = "; ".join(f"{market.market}: {market.why}" for market in sight.markets)
-            return f"stale price: {whys}"
+            is_old = all(market.is_stale or market.is_killed for market in sight.markets)
+            return f"stale price: {whys}", not is_old
         least = min(market.least_atoms for market in sight.markets if market.book is not None)
         if sight.turnover_left_atoms < least:
-            return "the daily turnover cap is spent"
-        return self._gap(best_mid(books, self.plan.side), sight.now_ns)
+            return "the daily turnover cap is spent", False
+        return self._gap(best_mid(books, self.plan.side), sight.now_ns), False
 
     def _gap(self, mid: Price, now_ns: Ns) -> str:
         """The price moved further than it may between two looks."""
@@ -208,7 +215,7 @@ class Parent:
         moved = abs(mid.money_atoms * was.base_atoms - was.money_atoms * mid.base_atoms)
         moved_ppm = moved * PPM // (was.money_atoms * mid.base_atoms)
         if moved_ppm > self._params.gap_ppm:
-            self._anchor, self._calm_ns = (now_ns, mid), now_ns
+            self._anchor = (now_ns, mid)
             return f"price gap: {moved_ppm} ppm"
         if now_ns - anchor[0] >= self._params.child_every_s * NS_PER_S:
             self._anchor = (now_ns, mid)
@@ -217,9 +224,7 @@ class Parent:
     def _rest(self, trouble: str, sight: Sight, look: Look) -> None:
         """Go on after a calm pause, or hand over one that lasts too long."""
         params, now_ns = self._params, sight.now_ns
-        if trouble:
-            self._calm_ns = now_ns
-        if not trouble and now_ns - self._calm_ns >= params.pause_s * NS_PER_S:
+        if self._patience.is_over(now_ns):
             look.moves.append(self.move(ParentEvent.RESUME, f"over: {self.why}", now_ns))
         elif now_ns - self.since_ns > params.hand_over_s * NS_PER_S and not self.out_atoms:
             why = f"paused too long: {trouble or self.why}"

@@ -51,6 +51,8 @@ class ExecutionParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     child_every_s: mean time between two children; jitter_ppm: how far time and size stray from it.
     participation_ppm: of what others traded in the last volume_window_s, no more than this is ours.
     gap_ppm: a price that moves further between two looks pauses the parent for pause_s.
+    stale_s: so does a book that was last vouched for longer ago, or a doubt about it that lasts
+    longer; one that settles before only delays the next child.
     hand_over_s: a pause that lasts longer, or a parent that is so late, goes to a person.
     answer_s_max: a child without an end after that is unanswered.
     """

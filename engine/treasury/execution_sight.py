@@ -9,7 +9,8 @@ from engine.values.units import Atoms, Ns, Ppm
 
 
 class MarketSight(msgspec.Struct, frozen=True, kw_only=True):
-    """One allowed market now. `book` is None where `why` bars it.
+    """One allowed market now. `book` is None where `why` bars it; unless `is_stale` says that
+    its book is as young as it must be, that is no doubt that may settle at once.
 
     `volume_atoms` is what others traded within the window. `doubt` is what is wrong with a child
     of ours there; `is_busy`: one is still out. `book` is without our own orders; `levels` are what
@@ -28,6 +29,7 @@ class MarketSight(msgspec.Struct, frozen=True, kw_only=True):
     lot_atoms: Atoms
     least_atoms: Atoms
     lesson_ppm: Ppm
+    is_stale: bool = True
 
 
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
