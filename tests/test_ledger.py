@@ -416,6 +416,18 @@ def test_a_reading_brings_the_fills_that_no_stream_told():
     assert made.compared[VENUE, "BTT"].difference_atoms == 0
 
 
+def test_late_facts_of_which_one_hid_the_other_are_not_taken_for_agreement():
+    made = books()
+    tell(made, opening(0, BTT=100 * ONE, USDT=0), state(50, BTT=100 * ONE, USDT=0))
+    assert made.differences == 0
+    tell(made, buy(3, 10, 62))  # the sale at the same price, which the reading had too, is missing
+    made.check()
+    assert made.ledger.suspended(VENUE, "BTT") == -10 * ONE
+    tell(made, sell(4, 10, 62))
+    made.check()
+    assert made.ledger.suspended(VENUE, "BTT") == made.ledger.suspended(VENUE, "USDT") == 0
+
+
 def test_an_older_reading_changes_nothing():
     made = books()
     tell(made, held("BTT", 100), read(90, BTT=100))

@@ -240,12 +240,12 @@ class Books:
     # --- against the venue ----------------------------------------------------------------------
 
     def _look_again(self, made: Draft, source: Source, told: Told) -> None:
-        """A fact from before the newest reading came late: it may be what that one lacked."""
+        """A fact from before the newest reading came late: it may be what that one lacked, or it
+        shows that books and reading were the same by chance."""
         for posting in made.postings:
             place = (posting.account.place, posting.asset)
             known = self.compared.get(place)
-            is_late = known is not None and made.at_ns <= known.asked_ns
-            if known is not None and is_late and self.ledger.suspended(*place):
+            if known is not None and made.at_ns <= known.asked_ns:
                 reading = (known.asked_ns, known.theirs_atoms)
                 self._compare(*place, reading, source, told)
 
