@@ -205,9 +205,9 @@ def usdt(tokens: int) -> Coins:
     return Coins(asset="USDT", atoms=tokens * 10**8, exponent=8)
 
 
-def convert(tokens: int = 100_000_000) -> Convert:
-    """62 USDT worth: medium."""
-    return Convert(sell=btt(tokens), least=usdt(1), venues=["binance"], until_ns=NOW + 4 * H)
+def convert(tokens: int = 100_000_000, at_ns: Ns = NOW) -> Convert:
+    """62 USDT worth: medium. Wanted at `at_ns`."""
+    return Convert(sell=btt(tokens), least=usdt(1), venues=["binance"], until_ns=at_ns + 4 * H)
 
 
 def transfer(tokens: int = 100_000_000, address: str = "TXabc123") -> Transfer:
@@ -225,7 +225,7 @@ def request(name: str = "p1", action: Action | None = None, **changes: Any) -> R
     made = Request(
         desk="test", name=name, at_ns=NOW, expires_ns=NOW + 24 * H, who="anna",
         initiator=Initiator.FINANCE, function="rebates", code="excess", why="over the band",
-        action=action or convert(),
+        action=action or convert(at_ns=changes.get("at_ns", NOW)),
     )  # fmt: skip
     return msgspec.structs.replace(made, **changes)
 
@@ -234,7 +234,7 @@ def engine_request(
     name: str = "e1", action: Action | None = None, at_ns: Ns = NOW, **changes: Any
 ) -> Request:
     return request(
-        name, action or convert(10_000_000), who="engine", initiator=Initiator.ENGINE,
+        name, action or convert(10_000_000, at_ns), who="engine", initiator=Initiator.ENGINE,
         at_ns=at_ns, expires_ns=at_ns + 24 * H, **changes,
     )  # fmt: skip
 

@@ -142,7 +142,7 @@ def test_both_sides_of_a_pool_count() -> None:
 def automatic(made: Any, name: str, tokens: int, at_ns: int = NOW, **changes: Any) -> Tier | None:
     """Ask as the engine, carry it out at once, and say under which tier it was taken up."""
     made.price(btt_price(at_ns))
-    made.ask(engine_request(name, convert(tokens), at_ns=at_ns, **changes))
+    made.ask(engine_request(name, convert(tokens, at_ns), at_ns=at_ns, **changes))
     for begin in made.begin(at_ns).begins:
         made.tell(begin.name, Ending.DONE, "", at_ns=at_ns, has_moved=True)
     found = made.proposals.get(name)
@@ -228,7 +228,7 @@ def test_what_began_automatically_never_passes_the_window_with_all_that_began_be
     for number, (millions, is_engine, hours, begins) in enumerate(acts):
         at_ns += hours * H
         made.price(btt_price(at_ns))
-        action = convert(millions * 10**6)
+        action = convert(millions * 10**6, at_ns)
         if is_engine:
             made.ask(engine_request(f"a{number}", action, at_ns=at_ns))
         else:
@@ -305,6 +305,27 @@ def test_an_override_beyond_its_row_is_refused(changes: dict[str, Any], why: str
     [record] = desk().take(ANNA.asks(asked)).records
     assert isinstance(record, WordRefused)
     assert why in record.why
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        convert(),
+        HedgeAction(market="m", cover=btt(1), margin=usdt(1), until_ns=NOW + 4 * H),
+        override(does=convert()),
+    ],
+)
+def test_what_is_wanted_until_a_moment_that_has_passed_is_refused_when_it_is_asked(
+    action: Action,
+) -> None:
+    at_ns = NOW + 4 * H
+    if isinstance(action, Override):
+        action = msgspec.structs.replace(action, seen_ns=at_ns)
+    for now_ns, is_late in ((at_ns - 1, False), (at_ns, True)):
+        asked = request(action=action, at_ns=now_ns, expires_ns=now_ns + H)
+        [record] = desk(at_ns=now_ns).take(ANNA.asks(asked, now_ns)).records
+        why = record.why if isinstance(record, WordRefused) else ""
+        assert ("until_ns: has passed already" in why) is is_late
 
 
 def test_an_override_whose_size_is_not_known_is_refused() -> None:

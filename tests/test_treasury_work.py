@@ -4,6 +4,7 @@ import msgspec
 
 from engine.runtime.authority_file import authority_word
 from engine.trading.strategy import View, Wake
+from engine.treasury.locks import total_atoms
 from engine.treasury.proposals import Status
 from engine.treasury.treasury import Treasury
 from engine.values.action_records import AuthoritySet, Proposed, RosterSet, WordRefused
@@ -364,10 +365,23 @@ def test_a_sale_that_ended_says_in_tokens_how_much_was_done():
     assert world.desk.proposals["p1"].why == "4000000 of 4000000 BTT; all of it"
 
 
-def test_a_sale_whose_time_has_passed_says_so():
+def test_a_sale_of_more_than_there_is_anywhere_is_refused_when_it_is_asked():
     world = TreasuryWorld(begin=[ROSTER])
     world.run(8)
-    late = msgspec.structs.replace(sale(world, 4 * M), until_ns=world.now - 1)
+    facts = world.work.steward.treasury.holdings.facts()
+    held = total_atoms(facts, "BTT") // 10**8
+    world.feed(word(world, "p1", sale(world, held + 1)))
+    why = f"{held + 1} BTT is more than all that is held: {held}"
+    assert world.of(WordRefused)[-1].why == why
+    world.feed(word(world, "p2", sale(world, held)))
+    assert world.desk.proposals.get("p1") is None
+    assert world.desk.proposals.get("p2") is not None
+
+
+def test_a_sale_whose_time_passes_before_it_can_begin_says_so():
+    world = TreasuryWorld(begin=[ROSTER])
+    world.run(8)
+    late = msgspec.structs.replace(sale(world, 4 * M), until_ns=world.now + 1)
     signed_by_two(world, "p1", late)
     world.run(5)
     assert status(world, "p1") is Status.FAILED

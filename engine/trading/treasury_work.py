@@ -19,6 +19,7 @@ from engine.trading.steward import Steward
 from engine.trading.treasurer import Actor
 from engine.trading.turns import next_turn_ns
 from engine.treasury.bands import Bands
+from engine.treasury.held_enough import beyond_held
 from engine.treasury.proposals import Status
 from engine.values.action_records import ActionWord
 from engine.values.action_words import Action, Override, StopActions
@@ -67,7 +68,9 @@ class TreasuryWork:
     def _unable(self, action: Action) -> str:
         """Why nothing here can carry it out, "" where something can."""
         why = unable(action, self._chain_work)
-        return why or ("" if self.conversions is None else self.conversions.problem(action))
+        why = why or ("" if self.conversions is None else self.conversions.problem(action))
+        holdings = self.steward.treasury.holdings
+        return why or (beyond_held(action, holdings.facts()) if holdings.is_whole else "")
 
     @property
     def actor(self) -> Actor:

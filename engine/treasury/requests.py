@@ -9,12 +9,21 @@ from engine.treasury.action_bytes import SIGNED_REQUEST
 from engine.treasury.actions import NAME, NS_MAX, problem
 from engine.treasury.authority import Authority
 from engine.treasury.roster import Roster, is_absent
-from engine.values.action_words import Initiator, Override, Request
+from engine.values.action_words import (
+    Convert,
+    EmergencySale,
+    HedgeAction,
+    Initiator,
+    Override,
+    Rebalance,
+    Request,
+)
 from engine.values.units import NS_PER_S, Ns
 
 SKEW_NS = 120 * NS_PER_S
 """How far the clock of a person's machine may be ahead of ours."""
 WHY_CHARACTERS_MAX = 400
+DATED = (Convert, Rebalance, EmergencySale, HedgeAction)
 
 Verify: TypeAlias = Callable[[str, bytes, bytes], bool]
 """(public key in hex, signature, message): whether that key signed it. Never raises."""
@@ -103,6 +112,9 @@ def _action(arrival: Arrival, rules: Rules) -> str:
     action = arrival.request.action
     if fault := problem(action) or rules.authority.action_problem(action):
         return f"action: {fault}"
+    inner = action.does if isinstance(action, Override) else action
+    if isinstance(inner, DATED) and inner.until_ns <= arrival.at_ns:
+        return "action.until_ns: has passed already"
     return ""
 
 
