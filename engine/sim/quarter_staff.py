@@ -43,8 +43,7 @@ class Staff:
         """Whether something that was asked for with such a code has not ended."""
         ended = {Status.DONE, Status.FAILED, Status.REJECTED, Status.EXPIRED}
         return any(
-            one.request.code in codes and one.status not in ended
-            for one in self._world.proposals()
+            one.request.code in codes and one.status not in ended for one in self._world.proposals()
         )
 
     def sign_all(self) -> None:
