@@ -14,6 +14,8 @@ import pytest
 
 from engine.cli.quarter_live import live_lines
 from engine.runtime.journal_reader import read, verify
+from engine.values.action_words import Scope
+from engine.values.execution_records import ParentState
 from engine.values.records import StateChanged
 from tests import quarter_truth
 
@@ -21,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DAYS = 3
 """Of these the venue beta is gone on day 1, on which the peg breaks; payroll is due on day 2."""
 DAY_S = 86_400
+HANDED_OVER = ParentState.HANDED_OVER
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +79,23 @@ def test_every_leap_of_time_pulls_and_the_engine_finds_its_feet(left: tuple[Path
 
 def test_the_venue_that_went_away_was_stopped_and_let_go_again(left: tuple[Path, Any]) -> None:
     place, answer = left
-    switches = [(row.name, row.is_on) for row in rows(place, "Switched")]
-    assert switches == [("beta", True), ("beta", False)]
+    # People may stop one conversion too, where the thin book had no room for it twice.
+    switches = [row for row in rows(place, "Switched") if row.scope is Scope.VENUE]
+    assert [(row.name, row.is_on) for row in switches] == [("beta", True), ("beta", False)]
     assert any(name.startswith("beta") for name in answer["wires_lost"])
-    assert answer["actions"]["override"] == 2, "the outage and the depeg"
+    assert answer["actions"]["override"] >= 2, "the outage and the depeg"
 
 
 def test_the_stable_asset_that_lost_its_peg_was_sold(left: tuple[Path, Any]) -> None:
+    """All of it, or people have been handed what the day's turnover left no room for."""
     place, _ = left
     found = quarter_truth.truth(place, DAYS + 1, DAY_S)
-    assert found["held"].get("alpha USDD", 0) < 10**8, "but for what is too small to trade"
-    assert any(row.plan.asset == "USDD" for row in rows(place, "ParentStarted"))
+    sales = [row.plan for row in rows(place, "ParentStarted") if row.plan.asset == "USDD"]
+    assert sales
+    to_people = [row.parent for row in rows(place, "ParentMoved") if row.after is HANDED_OVER]
+    too_small = 10**8
+    left_atoms = found["held"].get("alpha USDD", 0)
+    assert left_atoms < too_small or (left_atoms < sales[0].atoms and sales[0].parent in to_people)
 
 
 def test_the_figures_follow_from_ledger_and_journal_alone(left: tuple[Path, Any]) -> None:
