@@ -39,6 +39,8 @@ OPENING = {BASE: Decimal(200_000_000), QUOTE: Decimal(1000)}
 PAGE = 1000
 POLL_S = 0.0002
 PATIENCE_S = 12.0
+LAST_PATIENCE_S = 100.0
+"""Twenty starts may have spent the venue's weight of a minute: the last one then waits for more."""
 LAST_RUN_S = 4.0
 STOP_S = 90.0
 LIFE_SQL = """
@@ -358,7 +360,7 @@ class Run:
         """One life to the end: quote, stop in order, and let everything be compared."""
         watch = Watch(self._engine.data / "journal.db")
         process = self._engine.start()
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + LAST_PATIENCE_S
         while not watch.count("OrderIntent") and time.monotonic() < deadline:
             time.sleep(0.05)
         watch.close()
