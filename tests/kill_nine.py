@@ -40,7 +40,8 @@ PAGE = 1000
 POLL_S = 0.0002
 PATIENCE_S = 12.0
 LAST_PATIENCE_S = 100.0
-"""Twenty starts may have spent the venue's weight of a minute: the last one then waits for more."""
+"""A first reading that raced a fill is read again after `reconcile_s`, each time it happens, and
+twenty starts may have spent the venue's weight of a minute: nobody quotes before."""
 LAST_RUN_S = 4.0
 STOP_S = 90.0
 LIFE_SQL = """
