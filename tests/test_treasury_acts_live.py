@@ -16,14 +16,10 @@ import tomlkit
 from adapters.loopback.config import VenueConfig, atoms, btt_usdt
 from adapters.loopback.keys import KeyPair
 from adapters.loopback.venue import LoopbackVenue
-from engine.cli.rebuild import rebuilt
 from engine.runtime.control import call
 from engine.runtime.journal_reader import read
 from engine.runtime.operating import Operating
-from engine.runtime.recording import entries, sessions
 from engine.runtime.signing import make_key
-from engine.sim.replay import Replay
-from engine.trading.disturbances import Disturbances
 from engine.trading.treasury_work import TreasuryWork
 from engine.treasury.proposals import Proposal, Status
 from engine.values.action_words import Rebalance
@@ -33,9 +29,9 @@ from engine.values.execution_records import ChildSent, ParentStarted
 from engine.values.treasury_words import FloatSet
 from engine.values.units import SELL
 from tests import patience
+from tests.live_replay import replayed
 from tests.live_world import (
     ACCOUNT,
-    PATIENT,
     ROOT,
     SYMBOL,
     LiveWorld,
@@ -179,19 +175,6 @@ def ballast(*words: object) -> dict[str, Any]:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     answer: dict[str, Any] = json.loads(ran.stdout.strip().splitlines()[-1])
     return answer
-
-
-def replayed(home: Path) -> None:
-    """`ballast replay --verify` of the session, with the patience of these tests."""
-    [session] = sessions(home)
-    engine = rebuilt(session).engine
-    engine.disturbances = Disturbances(PATIENT)
-    run = Replay(engine)
-    for entry in entries(session):
-        found = run.feed(entry)
-        assert found is None, found
-    assert run.finish() is None
-    assert run.outcomes > 10
 
 
 def balanced(home: Path) -> None:

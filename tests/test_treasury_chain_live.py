@@ -11,15 +11,11 @@ import pytest
 import tomlkit
 
 from engine.cli.assemble import running
-from engine.cli.rebuild import rebuilt
 from engine.runtime.chain_file import NAME, chain_in
 from engine.runtime.config import load_config
-from engine.runtime.recording import entries, sessions
 from engine.runtime.redaction import Redactor
 from engine.runtime.treasury_file import parse_treasury
-from engine.runtime.treasury_verbs import _on_chain
-from engine.sim.replay import Replay
-from engine.trading.disturbances import Disturbances
+from engine.runtime.treasury_verbs import on_chain_rows
 from engine.trading.treasury_work import TreasuryWork
 from engine.treasury.proposals import Status
 from engine.values.action_words import Action
@@ -29,7 +25,8 @@ from engine.values.ledger_words import LockMoved, TransferArrived, TransferSent
 from tests.action_builders import ANNA, FAY, OTTO, H, request
 from tests.chain_kills import CHAIN, MOMENTS, TOKENS, files
 from tests.chain_world import UNIT, VAULT, WALLET, ChainWorld, sent, stake
-from tests.live_world import PATIENT, ROOT, LiveWorld, Setting, live_world
+from tests.live_replay import replayed
+from tests.live_world import ROOT, LiveWorld, Setting, live_world
 from tests.treasury_world import signed_by_two
 
 M = 1_000_000
@@ -130,17 +127,6 @@ async def test_a_stake_and_a_transfer_go_the_whole_way_are_replayed_and_balance(
     balanced(home)
 
 
-def replayed(home: Path) -> None:
-    [session] = sessions(home)
-    engine = rebuilt(session).engine
-    engine.disturbances = Disturbances(PATIENT)
-    run = Replay(engine)
-    for entry in entries(session):
-        found = run.feed(entry)
-        assert found is None, found
-    assert run.finish() is None
-
-
 def balanced(home: Path) -> None:
     """The books of the journal are proved, wallet and venue alike."""
     command = [sys.executable, "-m", "engine.cli", "treasury", "ledger", str(home), "--json"]
@@ -191,6 +177,6 @@ def test_the_inbox_names_what_is_out_on_the_chain() -> None:
     while not world.of(TransferSent):
         world.turn()
     assert world.work.chain is not None
-    shown = _on_chain(world.work.chain)
+    shown = on_chain_rows(world.work.chain)
     assert [row["is"] for row in shown] == ["out", "on its way"]
     assert {row["place"] for row in shown} == {WALLET, VAULT}

@@ -11,7 +11,6 @@ import tomlkit
 from engine.cli.backtest_data import data_of
 from engine.cli.backtest_run import Wanted, run_backtest
 from engine.cli.building import treasury_facts
-from engine.cli.rebuild import rebuilt
 from engine.cli.stewarding import steward_of
 from engine.cli.tables import status_view, why_lines
 from engine.cli.treasury_view import limits_answer, liquid_answer
@@ -19,11 +18,8 @@ from engine.cli.treasury_world import Told, world_of
 from engine.runtime.config import Config, config_hash, load_config
 from engine.runtime.journal_reader import read
 from engine.runtime.operating import Operating
-from engine.runtime.recording import entries, sessions
 from engine.runtime.treasury_facts import parse_facts
 from engine.runtime.treasury_watch import TreasuryWatch
-from engine.sim.replay import Replay
-from engine.trading.disturbances import Disturbances
 from engine.trading.steward import Steward
 from engine.treasury.dates import NS_PER_DAY, day_text
 from engine.values.errors import UserError
@@ -32,7 +28,8 @@ from engine.values.records import OrderIntent
 from engine.values.step import Step
 from engine.values.treasury_words import FloatSet, HoldingsSeen, LimitsSet, ObligationSet
 from engine.values.units import BUY, SELL, decimal_text
-from tests.live_world import MARKET, PATIENT, ROOT, LiveWorld, Setting, demo_table, live_world
+from tests.live_replay import replayed
+from tests.live_world import MARKET, ROOT, LiveWorld, Setting, demo_table, live_world
 from tests.sim.venue import BTT
 
 M = 1_000_000
@@ -144,17 +141,7 @@ def _journal_and_replay(home: Path) -> None:
         ("loopback", "BTT"),
         ("loopback", "USDT"),
     }
-    [session] = sessions(home)
-    engine = rebuilt(session).engine
-    engine.disturbances = Disturbances(PATIENT)
-    run = Replay(engine)
-    told = 0
-    for entry in entries(session):
-        assert run.feed(entry) is None
-        told += isinstance(entry, LimitsSet)
-    assert run.finish() is None
-    assert told == 1
-    assert run.outcomes > 10
+    assert sum(isinstance(entry, LimitsSet) for entry in replayed(home)) == 1
 
 
 def _back_test(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from engine.cli.parity_run import Sides
-from engine.cli.study_pictures import STYLE, _svg
+from engine.cli.study_pictures import STYLE, svg_of
 from engine.cli.tearsheet_cells import Table, moment
 from engine.cli.tearsheet_page import rendered
 from engine.cli.tearsheet_pictures import BLUE, BROWN, DATES, INK, NUMBERED_ID
@@ -31,7 +31,7 @@ def page_of(sides: Sides, tables: list[Table]) -> str:
 
 def _element(sides: Sides, market: str) -> str:
     with mpl.rc_context({**STYLE, **DATES, "svg.hashsalt": market}):
-        return NUMBERED_ID.sub("", _svg(_filled(sides, market)))
+        return NUMBERED_ID.sub("", svg_of(_filled(sides, market)))
 
 
 def _filled(sides: Sides, market: str) -> Figure:

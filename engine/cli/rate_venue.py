@@ -33,7 +33,7 @@ def candles_at(symbol: str, timeframe: str, config: Path, venue: str) -> list[Ca
         raise UserError(f"--timeframe: {error}") from error
     loaded = load_config(config)
     chosen = _venue(loaded, symbol, venue, str(config))
-    rows = asyncio.run(_rows(_reached(loaded, chosen, str(config)), symbol, span_ns))
+    rows = asyncio.run(_rows(reached(loaded, chosen, str(config)), symbol, span_ns))
     if not rows:
         raise UserError(f"venue {chosen.name} tells no bars of {symbol}")
     return [_candle(row, f"venue {chosen.name}: {symbol}: row {i}") for i, row in enumerate(rows)]
@@ -68,7 +68,7 @@ def _venue(config: Config, symbol: str, wanted: str, name: str) -> VenueConfig:
     return found[0]
 
 
-def _reached(config: Config, venue: VenueConfig, name: str) -> VenueConfig:
+def reached(config: Config, venue: VenueConfig, name: str) -> VenueConfig:
     """With its addresses: a demo's venue is where the running demo has written it."""
     if config.mode is not Mode.DEMO or venue.urls:
         return venue

@@ -14,7 +14,7 @@ from rich.live import Live as Screen
 
 from engine.cli.adapters import OpenVenue, adapter_of, options_of
 from engine.cli.assemble import quiet_logging, read_instruments
-from engine.cli.rate_venue import _reached
+from engine.cli.rate_venue import reached
 from engine.cli.recording_frames import frame_recorder, listen
 from engine.cli.show import as_json, as_text
 from engine.runtime.clock import MonotonicClock
@@ -77,7 +77,7 @@ async def _record(config: Config, name: str, seconds: float, out: Path | None) -
     async with AsyncExitStack() as stack:
         opened: dict[str, OpenVenue] = {}
         for venue in wanted.venues:
-            opened[venue.name] = _open(_reached(config, venue, name), clock)
+            opened[venue.name] = _open(reached(config, venue, name), clock)
             stack.push_async_callback(opened[venue.name].gateway.close)
         instruments = await read_instruments(wanted, opened)
         feeds = {

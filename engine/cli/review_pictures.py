@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from engine.cli.review_answer import NO_TICKS, Scope
 from engine.cli.review_lines import NO_RULING, WAY_WORDS, moment
 from engine.cli.review_runs import Replayed
-from engine.cli.study_pictures import STYLE, _svg
+from engine.cli.study_pictures import STYLE, svg_of
 from engine.sim.counterfactual import Way
 from engine.sim.epochs import Epoch, Marks
 from engine.values.units import NS_PER_S, Ns
@@ -52,9 +52,9 @@ def drawn(scope: Scope) -> str:
         for market, marks in scope.reviewed.marks.items():
             epochs = scope.epochs(market)
             if epochs and len(marks.mids) > 1:
-                parts.append(_svg(_over_time(scope, market, epochs)))
+                parts.append(svg_of(_over_time(scope, market, epochs)))
         for replay in scope.replays:
-            parts += [_svg(_profits(scope, replay, market)) for market in replay.runs]
+            parts += [svg_of(_profits(scope, replay, market)) for market in replay.runs]
     return "\n".join(parts)
 
 

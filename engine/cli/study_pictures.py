@@ -60,7 +60,7 @@ def beta_page(study: BetaStudy, titles: tuple[str, str], lines: list[str]) -> st
     """The whole page. `titles` are the token's name and BTC's."""
     rules = {**_fields(study.rules.regime), **_fields(study.rules.beta)}
     with mpl.rc_context(STYLE):
-        pictures = _svg(over_time(study, titles)) + _svg(scatter(study, titles))
+        pictures = svg_of(over_time(study, titles)) + svg_of(scatter(study, titles))
     return PAGE.format(
         title=html.escape(f"{titles[0]} against {titles[1]}, bars of {study.span}"),
         lines="".join(f"<p>{html.escape(line)}</p>" for line in lines),
@@ -175,7 +175,7 @@ def _times(at_ns: list[Ns]) -> Column:
     return np.array(at_ns, dtype=float) / (NS_PER_S * 86_400)
 
 
-def _svg(figure: Figure) -> str:
+def svg_of(figure: Figure) -> str:
     """The picture as an element, without a date, so that one study gives one page."""
     stream = io.StringIO()
     FigureCanvasSVG(figure)

@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from engine.cli.study_pictures import STYLE, _svg
+from engine.cli.study_pictures import STYLE, svg_of
 from engine.cli.sweep_board import Tallied, lines, titles
 from engine.sim.backtest import NOT_MODELLED
 from engine.sim.sweep import Heat
@@ -80,4 +80,4 @@ def drawn(found: Heat, measure: str) -> str:
                 told = "" if np.isnan(value) else f"{value:.3g}"
                 color = "black" if value > middle else "white"
                 axes.text(x, y, told, ha="center", va="center", fontsize=7, color=color)
-        return _svg(figure)
+        return svg_of(figure)

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from engine.cli.study_pictures import STYLE, _svg
+from engine.cli.study_pictures import STYLE, svg_of
 from engine.sim.execution import AtHorizon
 from engine.sim.profit_parts import PARTS
 from engine.sim.quoting import BPS
@@ -49,7 +49,7 @@ def _element(sheet: Sheet, name: str, draw: Callable[[Sheet], Figure | None]) ->
     salted: dict[Any, Any] = {"svg.hashsalt": f"{sheet.item.market} {name}"}
     with mpl.rc_context({**STYLE, **DATES, **salted}):
         figure = draw(sheet)
-        return "" if figure is None else NUMBERED_ID.sub("", _svg(figure))
+        return "" if figure is None else NUMBERED_ID.sub("", svg_of(figure))
 
 
 # --- profit -------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def calibrate_verb(file: File, place: Place, facts: FactsFiles = None, json: Jso
     params = world.file.rebalance.calibration
     made = rebuilt(wanted_of(place, file, NO_FLAGS))
     found = [
-        calibrate(_floating(world.facts, asset, row, made, params), params)
+        calibrate(floating(world.facts, asset, row, made, params), params)
         for asset, bucket in world.facts.scheme.buckets.items()
         for row in bucket.float
     ]
@@ -54,7 +54,7 @@ def calibrate_verb(file: File, place: Place, facts: FactsFiles = None, json: Jso
     raise typer.Exit(1 if _off(found) else 0)
 
 
-def _floating(
+def floating(
     facts: Facts, asset: str, row: FloatParams, made: Rebuilt, params: CalibrationParams
 ) -> Floating:
     exponent = facts.scheme.asset(asset).exponent

@@ -7,7 +7,7 @@ from typing import cast
 import msgspec
 
 from engine.cli.treasury_books import Rebuilt, rebuilt, wanted_of
-from engine.cli.treasury_calibrate import NO_FLAGS, _floating
+from engine.cli.treasury_calibrate import NO_FLAGS, floating
 from engine.cli.treasury_world import Told, World, told_by, world_of
 from engine.cli.whereabouts import whereabouts
 from engine.runtime.action_driver import desk_of
@@ -159,7 +159,7 @@ def _fits(world: World, made: Rebuilt | None) -> Iterator[Verdict]:
     for asset, bucket in world.facts.scheme.buckets.items():
         for row in bucket.float:
             if scaled(row.target, world.facts.scheme.asset(asset).exponent):
-                found = _floating(world.facts, asset, row, made, params)
+                found = floating(world.facts, asset, row, made, params)
                 yield calibrate(found, params)
 
 

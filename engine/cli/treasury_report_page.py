@@ -6,7 +6,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from engine.cli.study_pictures import STYLE, _svg
+from engine.cli.study_pictures import STYLE, svg_of
 from engine.cli.tearsheet_page import Heads, rendered
 from engine.cli.tearsheet_pictures import NUMBERED_ID
 from engine.cli.treasury_report_files import cells_of
@@ -48,7 +48,7 @@ def _element(table: ReportTable, draw: Callable[[list[Row]], Figure | None]) -> 
     salted: dict[Any, Any] = {"svg.hashsalt": table.name}
     with mpl.rc_context({**STYLE, **salted}):
         figure = draw(rows) if rows else None
-        return "" if figure is None else NUMBERED_ID.sub("", _svg(figure))
+        return "" if figure is None else NUMBERED_ID.sub("", svg_of(figure))
 
 
 def _figure(rows: int) -> tuple[Figure, Any]:

@@ -62,7 +62,7 @@ def _inbox(work: TreasuryWork, now_ns: int, *, is_all: bool) -> dict[str, Any]:
         for parent in parents
         if is_all or not parent.is_over
     ]
-    found["on_chain"] = [] if work.chain is None else _on_chain(work.chain)
+    found["on_chain"] = [] if work.chain is None else on_chain_rows(work.chain)
     found["switches"] = [
         {"scope": one.scope, "name": one.name, "who": one.who, "reason": one.reason}
         for one in (desk.switches.on.values() if desk else ())
@@ -83,7 +83,7 @@ def _inbox(work: TreasuryWork, now_ns: int, *, is_all: bool) -> dict[str, Any]:
     return found
 
 
-def _on_chain(chain: ChainHands) -> list[dict[str, Any]]:
+def on_chain_rows(chain: ChainHands) -> list[dict[str, Any]]:
     """Orders that are out, and transfers that left and have not arrived."""
     orders = [
         {"name": task.name, "place": task.place, "reference": task.reference, "is": "out"}
